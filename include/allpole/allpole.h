@@ -1,0 +1,8 @@
+/** allpole: everything public. Include this, or the part you need. */
+#ifndef ALLPOLE_ALLPOLE_H
+#define ALLPOLE_ALLPOLE_H
+
+#include <allpole/core.h> /* IWYU pragma: export */
+#include <allpole/ops.h>  /* IWYU pragma: export */
+
+#endif

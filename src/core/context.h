@@ -1,0 +1,55 @@
+/** The context's insides, and how every layer reports errors. */
+#ifndef APF_CORE_CONTEXT_H
+#define APF_CORE_CONTEXT_H
+
+#include <allpole/core.h>
+
+#include "core/backend.h"
+
+enum { APF_MESSAGE_SIZE = 1024 };
+
+struct apf_context {
+  const apf_backend_table *table;
+  apf_backend backend;
+  int threads;
+  void *device; /**< the CUDA backend's own state */
+  uint64_t seed;
+  uint64_t draws; /**< random draws made so far: the counter of the next one */
+  void *workspace;
+  size_t workspace_bytes;
+  char message[APF_MESSAGE_SIZE];
+};
+
+/**
+ * Records the message "function: text" and returns `status`. `ctx` may be NULL (then the thread's
+ * own message is set). Usage: return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "M is %d, expected
+ * ...", M);
+ */
+apf_status apf_fail(apf_context *ctx, apf_status status, const char *function, const char *format,
+                    ...) __attribute__((format(printf, 4, 5)));
+
+/** Runs an expression of type apf_status and returns from the caller if it failed. */
+#define APF_TRY(expression)                  \
+  do {                                       \
+    apf_status apf_try_ = (expression);      \
+    if (apf_try_ != APF_OK) return apf_try_; \
+  } while (0)
+
+/** As APF_TRY, for functions with one cleanup label; needs a variable `status`. */
+#define APF_TRY_GOTO(expression, label) \
+  do {                                  \
+    status = (expression);              \
+    if (status != APF_OK) goto label;   \
+  } while (0)
+
+/**
+ * Scratch memory of the backend, 64-byte aligned, valid until the next call of this function on
+ * ctx. It only ever grows, so a repeated step allocates nothing. Operators only: one user at a
+ * time.
+ */
+apf_status apf_workspace(apf_context *ctx, size_t bytes, void **out);
+
+/** a*b*... of sizes that are >= 0 already; -1 when the product does not fit in int64_t. */
+int64_t apf_product(int n, const int64_t *sizes);
+
+#endif
