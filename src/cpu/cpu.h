@@ -6,7 +6,10 @@
 #include "core/context.h"
 #include "core/precision.h"
 
-#define OP(name, arguments) apf_status APF_CPU(name) arguments;
+/* A plain name_reference exists only where the fast kernel differs from it. */
+#define OP(name, arguments)           \
+  apf_status APF_CPU(name) arguments; \
+  apf_status APF_CPU(name##_reference) arguments;
 #if !APF_IS_COMPLEX
 #include "core/ops_real.def"
 #endif

@@ -1,28 +1,12 @@
 /**
- * Linear interpolation along time, end points aligned, and its adjoint.
- *
- *   u = t (F-1)/(T-1), i = min(floor(u), F-2), w = u - i;   y[t] = (1-w) x[i] + w x[i+1]
- *
- * Positions are computed in double whatever the signal's type: in float, t (F-1) loses whole
- * samples beyond 2^24. Memory bound: every value is read or written once.
+ * Linear interpolation along time, end points aligned, and its adjoint; frames.h has the equation.
+ * Memory bound: every value is read or written once.
  */
 #include "cpu/cpu.h"
 
+#include "cpu/frames.h"
+
 #include <string.h>
-
-typedef struct position {
-  int64_t frame;
-  real weight; /* of frame + 1 */
-} position;
-
-static position position_of(int64_t t, int64_t F, int64_t T)
-{
-  if (F == 1 || T == 1) return (position){0, 0};
-  double u = (double)t * (double)(F - 1) / (double)(T - 1);
-  int64_t frame = (int64_t)u;
-  if (frame > F - 2) frame = F - 2;
-  return (position){frame, (real)(u - (double)frame)};
-}
 
 apf_status APF_CPU(interpolate_forward)(apf_context *ctx, int64_t B, int64_t F, int64_t T,
                                         int64_t C, const real *x, real *y)
@@ -30,7 +14,7 @@ apf_status APF_CPU(interpolate_forward)(apf_context *ctx, int64_t B, int64_t F, 
 #pragma omp parallel for collapse(2) num_threads(ctx->threads) schedule(static)
   for (int64_t b = 0; b < B; b++) {
     for (int64_t t = 0; t < T; t++) {
-      position at = position_of(t, F, T);
+      frame_position at = frame_position_of(t, F, T);
       const real *x0 = x + (b * F + at.frame) * C;
       const real *x1 = F == 1 ? x0 : x0 + C;
       real *yt = y + (b * T + t) * C;
@@ -47,7 +31,7 @@ apf_status APF_CPU(interpolate_backward)(apf_context *ctx, int64_t B, int64_t F,
   for (int64_t b = 0; b < B; b++) {
     memset(dx + b * F * C, 0, (size_t)(F * C) * sizeof(real));
     for (int64_t t = 0; t < T; t++) {
-      position at = position_of(t, F, T);
+      frame_position at = frame_position_of(t, F, T);
       real *dx0 = dx + (b * F + at.frame) * C;
       real *dx1 = F == 1 ? dx0 : dx0 + C;
       const real *dyt = dy + (b * T + t) * C;
