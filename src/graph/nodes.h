@@ -1,0 +1,124 @@
+/**
+ * Everything a model can be written with. Equations only: the gradients come from the operators.
+ *
+ * Each function adds one node to the graph (or a few) and returns its result; after a mistake it
+ * returns APF_NO_VAR and apf_graph_build tells. An axis counts from the front (0 is the first) or,
+ * if negative, from the back (-1 is the last).
+ */
+#ifndef APF_GRAPH_NODES_H
+#define APF_GRAPH_NODES_H
+
+#include "graph/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- element by element ---------------------------------------------------------------------- */
+
+apf_var apf_neg(apf_graph *g, apf_var x);
+apf_var apf_exp(apf_graph *g, apf_var x);
+apf_var apf_log(apf_graph *g, apf_var x);
+apf_var apf_log10(apf_graph *g, apf_var x);
+apf_var apf_tanh(apf_graph *g, apf_var x);
+apf_var apf_sigmoid(apf_graph *g, apf_var x);  /**< 1 / (1 + exp(-x)) */
+apf_var apf_softplus(apf_graph *g, apf_var x); /**< log(1 + exp(x)) */
+apf_var apf_sin(apf_graph *g, apf_var x);
+apf_var apf_cos(apf_graph *g, apf_var x);
+apf_var apf_tan(apf_graph *g, apf_var x);
+apf_var apf_abs(apf_graph *g, apf_var x); /**< derivative 0 at 0 */
+apf_var apf_square(apf_graph *g, apf_var x);
+apf_var apf_sqrt(apf_graph *g, apf_var x);
+apf_var apf_reciprocal(apf_graph *g, apf_var x);
+/** scale * x + offset */
+apf_var apf_affine(apf_graph *g, apf_var x, double scale, double offset);
+apf_var apf_scale(apf_graph *g, apf_var x, double scale);
+apf_var apf_offset(apf_graph *g, apf_var x, double offset);
+/** x^exponent */
+apf_var apf_pow(apf_graph *g, apf_var x, double exponent);
+/** min(max(x, low), high); the derivative is 1 at and between the limits. -INFINITY and INFINITY
+ * are limits too. */
+apf_var apf_clamp(apf_graph *g, apf_var x, double low, double high);
+/** 10^(x/20): decibels to amplitude */
+apf_var apf_db_to_amplitude(apf_graph *g, apf_var x);
+/** 20 log10 x */
+apf_var apf_amplitude_to_db(apf_graph *g, apf_var x);
+
+/* Of two tensors, broadcast against each other as in NumPy. */
+apf_var apf_add(apf_graph *g, apf_var a, apf_var b);
+apf_var apf_sub(apf_graph *g, apf_var a, apf_var b);
+apf_var apf_mul(apf_graph *g, apf_var a, apf_var b);
+apf_var apf_div(apf_graph *g, apf_var a, apf_var b);
+apf_var apf_min(apf_graph *g, apf_var a, apf_var b); /**< a tie gives each half the gradient */
+apf_var apf_max(apf_graph *g, apf_var a, apf_var b);
+
+/* --- reductions ------------------------------------------------------------------------------ */
+
+/** Sets of axes: APF_AXIS(1) | APF_AXIS(-1); APF_ALL_AXES; APF_AXES_FROM(1): all but the first. */
+#define APF_AXIS(i)      (1u << ((i) >= 0 ? (i) : 16 + (i)))
+#define APF_AXES_FROM(i) (1u << 16 | (0xffu << (i)&0xffu))
+#define APF_ALL_AXES     APF_AXES_FROM(0)
+
+/** Summed in double, in an order that does not depend on the number of threads. keep: the axes stay
+ *  with size 1. */
+apf_var apf_sum(apf_graph *g, apf_var x, unsigned axes, bool keep);
+apf_var apf_mean(apf_graph *g, apf_var x, unsigned axes, bool keep);
+
+/* --- shapes ---------------------------------------------------------------------------------- */
+
+/** Same elements in the same order; no copy. */
+apf_var apf_reshape(apf_graph *g, apf_var x, apf_shape shape);
+/** Broadcasts to `shape` by copying. Element-wise functions do not need it. */
+apf_var apf_expand(apf_graph *g, apf_var x, apf_shape shape);
+/** x[start : start+length] along an axis */
+apf_var apf_slice(apf_graph *g, apf_var x, int axis, int64_t start, int64_t length);
+apf_var apf_concat(apf_graph *g, const apf_var *x, int n, int axis);
+/** Joins tensors of one shape along a new last axis: APF_STACK(g, p0, p1, p2) has shape [..., 3].
+ */
+apf_var apf_stack(apf_graph *g, const apf_var *x, int n);
+/** y[t] = x[t + n] along an axis, `fill` where that lies outside: n > 0 looks ahead, n < 0 delays.
+ */
+apf_var apf_shift(apf_graph *g, apf_var x, int axis, int64_t n, double fill);
+apf_var apf_flip(apf_graph *g, apf_var x, int axis);
+/** y's axis i is x's axis order[i]. */
+apf_var apf_transpose(apf_graph *g, apf_var x, const int *order);
+
+/* --- recursions and filters ------------------------------------------------------------------ */
+/* Time is the last axis of signals; the leading axes of all arguments are broadcast against each
+ * other. Optional states: APF_NO_VAR means zero. Equations in <allpole/ops.h>. */
+
+/** y[t] = x[t] - sum_i a[t,i-1] y[t-i].  x [...,T]; a [...,F,M], F = T per sample, 1 constant, else
+ *  interpolated; zi [...,M] newest first. */
+apf_var apf_allpole(apf_graph *g, apf_var x, apf_var a, apf_var zi);
+/** y[t] = a[t] y[t-1] + x[t].  x [...,T]; a [...,F], F = T or 1; zi [...]. */
+apf_var apf_recurrence(apf_graph *g, apf_var x, apf_var a, apf_var zi);
+/** y[t] = y[t-1] + c (x[t] - y[t-1]), c = at if x[t] < y[t-1] else rt.  x [...,T]; at, rt, zi
+ * [...]. */
+apf_var apf_ballistics(apf_graph *g, apf_var x, apf_var at, apf_var rt, apf_var zi);
+/** y[t] = sum_k b[t,k] x[t-k].  x [...,T]; b [...,F,K]; zi [...,K-1] oldest first. */
+apf_var apf_fir(apf_graph *g, apf_var x, apf_var b, apf_var zi);
+/** Frames to T values along an axis, end points aligned. */
+apf_var apf_interpolate(apf_graph *g, apf_var x, int axis, int64_t T);
+/** Reflection coefficients [...,M] in (-1, 1) to the a of a stable all-pole filter [...,M]. */
+apf_var apf_reflection_to_direct(apf_graph *g, apf_var k);
+
+/* --- losses ---------------------------------------------------------------------------------- */
+/* pred [...,T] against target of the same shape, or of its trailing axes (a batch of parameter sets
+ * against one recording). The first `keep` axes of pred stay in the loss: 0 gives a scalar, 1 one
+ * loss per parameter set. */
+
+/** mean |pre(pred) - pre(target)|, pre: v[t] = x[t] - x[t-1] + 0.995 v[t-1]. */
+apf_var apf_preemphasis_l1(apf_graph *g, apf_var pred, apf_var target, int keep);
+
+typedef enum apf_esr_kind {
+  APF_ESR_TOTAL, /**< sum(e^2) / sum(target^2) over everything; no epsilon */
+  APF_ESR_MEAN,  /**< mean(e^2) / (mean(target^2) + 1e-8) over everything */
+  APF_ESR_ROWS   /**< sum(e^2) / (sum(target^2) + 1e-8) per row of the last axis, rows averaged */
+} apf_esr_kind;
+/** Error-to-signal ratio, e = pred - target. */
+apf_var apf_esr(apf_graph *g, apf_var pred, apf_var target, apf_esr_kind kind, int keep);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
