@@ -54,6 +54,9 @@ typedef struct apf_effect {
   apf_var (*describe)(apf_graph *graph, const apf_model *model, apf_var x, int64_t sets,
                       apf_mode mode);
 
+  /** What training minimises for y and target of the same shape: one value per parameter set. */
+  apf_var (*loss)(apf_graph *graph, apf_var y, apf_var target);
+
   /** The real-time twin, see processor.c. The state has processor_bytes() bytes, zeroed. */
   size_t (*processor_bytes)(const apf_model *model, int sample_rate, int channels);
   void (*processor_start)(void *state, const apf_model *model, int sample_rate, int channels);
@@ -92,5 +95,10 @@ apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dty
 apf_status apf_renderer_run(apf_renderer *renderer, const apf_model *model, const float *x,
                             float *y);
 void apf_renderer_destroy(apf_renderer *renderer);
+
+/** Copies the tensors of `sets` models into the graph parameters of their names, and back. The
+ *  leading axis of each parameter is the set. */
+apf_status apf_models_to_graph(apf_graph *graph, const apf_model *const *models, int64_t sets);
+apf_status apf_models_from_graph(apf_graph *graph, apf_model *const *models, int64_t sets);
 
 #endif
