@@ -22,6 +22,9 @@
 extern "C" {
 #endif
 
+/** Highest order of the all-pole filter and of the conversions between its forms. */
+#define APF_MAX_ORDER 64
+
 #define APF_FOR_REAL(DECLARE)   DECLARE(f32, float) DECLARE(f64, double)
 #define APF_FOR_SCALAR(DECLARE) APF_FOR_REAL(DECLARE) DECLARE(c64, apf_c64) DECLARE(c128, apf_c128)
 #define APF_OP                  APF_API APF_MUST_CHECK apf_status
@@ -61,6 +64,117 @@ APF_FOR_REAL(APF_DECLARE)
                               const real *c_dot, const real *zi_dot, const real *x,               \
                               const real *c, const real *zi, const real *y, real *y_dot,          \
                               real *zf_dot);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * First-order recurrence.   y[b,t] = a[b,t] y[b,t-1] + x[b,t],   y[b,-1] = zi[b]
+ * @param F  T: a coefficient for every sample; 1: constant in time.
+ * @param x  (B, T).   @param a (B, F).   @param zi (B) past output, NULL means zero.
+ * @param y  (B, T), may equal x.   @param zf (B) last output (zi for T = 0), optional.
+ *
+ * Backward: the gradients of x (B, T), a (B, F) and zi (B), each optional, from those of y and zf
+ * (dzf NULL: zero) and the output y of the forward pass. dx may equal dy. y is needed for da only,
+ * and may be NULL without it. Complex gradients are dL/d(re) + i dL/d(im).
+ *
+ * Forward mode: the derivative of y and zf (optional) along x_dot, a_dot, zi_dot; each of them may
+ * be NULL, which means zero. y is needed with a_dot only. y_dot may equal x_dot.
+ *
+ * Long single sequences use all threads too: see docs/recurrence.md.
+ */
+#define APF_DECLARE(S, scalar)                                                                     \
+  APF_OP apf_recurrence_forward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t F,             \
+                                    const scalar *x, const scalar *a, const scalar *zi, scalar *y, \
+                                    scalar *zf);                                                   \
+  APF_OP apf_recurrence_backward_##S(                                                              \
+      apf_context *ctx, int64_t B, int64_t T, int64_t F, const scalar *dy, const scalar *dzf,      \
+      const scalar *a, const scalar *zi, const scalar *y, scalar *dx, scalar *da, scalar *dzi);    \
+  APF_OP apf_recurrence_jvp_##S(apf_context *ctx, int64_t B, int64_t T, int64_t F,                 \
+                                const scalar *x_dot, const scalar *a_dot, const scalar *zi_dot,    \
+                                const scalar *a, const scalar *zi, const scalar *y, scalar *y_dot, \
+                                scalar *zf_dot);
+APF_FOR_SCALAR(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * Attack and release smoothing of a level, as compressors do.
+ *   c = at[b] if x[b,t] < y[b,t-1], else rt[b];   y[b,t] = (1-c) y[b,t-1] + c x[b,t],
+ *   y[b,-1] = zi[b]
+ * A falling input takes `at`: in a compressor x is a gain, which falls while the effect attacks. A
+ * tie takes `rt`.
+ * @param x  (B, T).   @param zi (B), NULL means zero.   @param at, rt (B) coefficients in 0..1.
+ * @param y  (B, T), may equal x if no backward pass follows.
+ * @param zf (B) last output (zi for T = 0), optional.
+ *
+ * Backward: the gradients of x (B, T), zi, at and rt (B), each optional, with the branch taken at
+ * every sample held fixed; dzf NULL: zero. dx may equal dy.
+ */
+#define APF_DECLARE(S, real)                                                                  \
+  APF_OP apf_ballistics_forward_##S(apf_context *ctx, int64_t B, int64_t T, const real *x,    \
+                                    const real *zi, const real *at, const real *rt, real *y,  \
+                                    real *zf);                                                \
+  APF_OP apf_ballistics_backward_##S(apf_context *ctx, int64_t B, int64_t T, const real *dy,  \
+                                     const real *dzf, const real *x, const real *zi,          \
+                                     const real *at, const real *rt, const real *y, real *dx, \
+                                     real *dzi, real *dat, real *drt);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * Time-varying finite impulse response.   y[b,t] = sum over k = 0..K-1 of b[b,t,k] x[b,t-k]
+ * @param F  T: taps for every sample; 1: constant; any other F >= 2: frames, interpolated linearly
+ *           with aligned end points, as apf_interpolate_forward does, inside the kernel.
+ * @param x  (B, T).   @param b (B, F, K), K >= 1.
+ * @param zi (B, K-1) the inputs before x, oldest first: zi[K-2] = x[-1]. NULL means zeros.
+ * @param y  (B, T).   @param zf (B, K-1) the zi of what follows x, optional.
+ *
+ * Backward: the gradients of x (B, T), b (B, F, K) and zi (B, K-1), each optional; dzf NULL: zero.
+ * x and zi are needed for db only.
+ * Forward mode: the derivative of y and zf (optional) along x_dot, b_dot, zi_dot; each of them may
+ * be NULL, which means zero. x and zi are needed with b_dot only, b with x_dot or zi_dot only.
+ */
+#define APF_DECLARE(S, real)                                                                      \
+  APF_OP apf_fir_forward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t K,        \
+                             const real *x, const real *b, const real *zi, real *y, real *zf);    \
+  APF_OP apf_fir_backward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t K,       \
+                              const real *dy, const real *dzf, const real *x, const real *b,      \
+                              const real *zi, real *dx, real *db, real *dzi);                     \
+  APF_OP apf_fir_jvp_##S(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t K,            \
+                         const real *x_dot, const real *b_dot, const real *zi_dot, const real *x, \
+                         const real *b, const real *zi, real *y_dot, real *zf_dot);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * Reflection coefficients to the direct form of an all-pole filter (step-up), row by row.
+ *   a^(m)[i] = a^(m-1)[i] + k[m] a^(m-1)[m-i]  for i < m,   a^(m)[m] = k[m],   m = 1..M
+ * The filter y[t] = x[t] - sum a[i] y[t-i] is stable exactly if every |k| < 1, so k =
+ * tanh(anything) makes stable filters by construction.
+ * @param N  rows (batch times frames).   @param M 1..APF_MAX_ORDER.
+ * @param k  (N, M).   @param a (N, M), may equal k.   Backward: dk (N, M) may equal da.
+ */
+#define APF_DECLARE(S, real)                                                           \
+  APF_OP apf_reflection_to_direct_forward_##S(apf_context *ctx, int64_t N, int64_t M,  \
+                                              const real *k, real *a);                 \
+  APF_OP apf_reflection_to_direct_backward_##S(apf_context *ctx, int64_t N, int64_t M, \
+                                               const real *da, const real *k, real *dk);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * Direct form to reflection coefficients (step-down), the inverse of the above.
+ *   k[m] = a^(m)[m],   a^(m-1)[i] = (a^(m)[i] - k[m] a^(m)[m-i]) / (1 - k[m]^2),   m = M..1
+ * A row is an unstable filter exactly if one of its |k| >= 1, or is not a number: beyond k[m] =
+ * +-1 the recursion has no answer, and k[1..m-1] of that row are then NaN or infinite. That is not
+ * an error: the caller decides.
+ * @param a  (N, M).   @param k (N, M), may equal a.
+ * Backward takes the k of the forward pass; da (N, M) may equal dk.
+ */
+#define APF_DECLARE(S, real)                                                           \
+  APF_OP apf_direct_to_reflection_forward_##S(apf_context *ctx, int64_t N, int64_t M,  \
+                                              const real *a, real *k);                 \
+  APF_OP apf_direct_to_reflection_backward_##S(apf_context *ctx, int64_t N, int64_t M, \
+                                               const real *dk, const real *k, real *da);
 APF_FOR_REAL(APF_DECLARE)
 #undef APF_DECLARE
 

@@ -86,4 +86,41 @@ static inline scalar scalar_mul_sub(scalar a, scalar b, scalar c)
   return scalar_sub(c, scalar_mul(a, b));
 }
 
+/** The accumulator of long sums: double, whatever the type of the terms. */
+#if APF_IS_COMPLEX
+typedef apf_c128 wide;
+
+static inline wide wide_zero(void)
+{
+  return (wide){0, 0};
+}
+
+static inline wide wide_add(wide sum, scalar a)
+{
+  return (wide){sum.re + (double)a.re, sum.im + (double)a.im};
+}
+
+static inline scalar wide_round(wide sum)
+{
+  return (scalar){(real)sum.re, (real)sum.im};
+}
+#else
+typedef double wide;
+
+static inline wide wide_zero(void)
+{
+  return 0;
+}
+
+static inline wide wide_add(wide sum, scalar a)
+{
+  return sum + (double)a;
+}
+
+static inline scalar wide_round(wide sum)
+{
+  return (scalar)sum;
+}
+#endif
+
 #endif

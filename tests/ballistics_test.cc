@@ -1,0 +1,253 @@
+#include "support/support.h"
+
+#include <algorithm>
+
+namespace {
+
+template <class T>
+struct Problem {
+  int64_t B, steps;
+  std::vector<T> x, zi, at, rt, dy, dzf;
+
+  Problem(int64_t batch, int64_t T_) : B(batch), steps(T_)
+  {
+    x = random_values<T>(B * steps, 1);
+    zi = random_values<T>(B, 2);
+    at = random_values<T>(B, 3, 0.49);
+    rt = random_values<T>(B, 4, 0.49);
+    for (T &c : at) c += T(0.5);
+    for (T &c : rt) c += T(0.5);
+    dy = random_values<T>(B * steps, 5);
+    dzf = random_values<T>(B, 6);
+  }
+};
+
+template <class T>
+struct Output {
+  std::vector<T> y, zf;
+};
+
+template <class T>
+struct Gradients {
+  std::vector<T> dx, dzi, dat, drt;
+};
+
+}  // namespace
+
+class Ballistics : public OnEveryBackend {
+ protected:
+  template <class T>
+  Output<T> forward(const Problem<T> &p)
+  {
+    Array<T> x(ctx, p.x), zi(ctx, p.zi), at(ctx, p.at), rt(ctx, p.rt);
+    Array<T> y(ctx, p.B * p.steps), zf(ctx, p.B);
+    APF_EXPECT_OK(op::ballistics_forward<T>(ctx, p.B, p.steps, x.data(), zi.data(), at.data(),
+                                            rt.data(), y.data(), zf.data()));
+    return {y.values(), zf.values()};
+  }
+  template <class T>
+  Gradients<T> backward(const Problem<T> &p, const std::vector<T> &y_values)
+  {
+    Array<T> dy(ctx, p.dy), dzf(ctx, p.dzf), x(ctx, p.x), zi(ctx, p.zi), at(ctx, p.at),
+        rt(ctx, p.rt), y(ctx, y_values);
+    Array<T> dx(ctx, p.B * p.steps), dzi(ctx, p.B), dat(ctx, p.B), drt(ctx, p.B);
+    APF_EXPECT_OK(op::ballistics_backward<T>(ctx, p.B, p.steps, dy.data(), dzf.data(), x.data(),
+                                             zi.data(), at.data(), rt.data(), y.data(), dx.data(),
+                                             dzi.data(), dat.data(), drt.data()));
+    return {dx.values(), dzi.values(), dat.values(), drt.values()};
+  }
+};
+APF_ON_EVERY_BACKEND(Ballistics);
+
+TEST_P(Ballistics, WorkedExample)
+{
+  Problem<double> p(1, 3);
+  p.x = {2, 4, 4};
+  p.zi = {4};
+  p.at = {0.5};
+  p.rt = {0.25};
+  p.dy = {0, 0, 1};
+  p.dzf = {1};
+
+  const Output<double> out = forward(p);
+  const Gradients<double> g = backward(p, out.y);
+
+  EXPECT_EQ(out.y, (std::vector<double>{3, 3.25, 3.4375}));
+  EXPECT_EQ(out.zf, std::vector<double>{3.4375});
+  EXPECT_EQ(g.dx, (std::vector<double>{0.5625, 0.375, 0.5}));
+  EXPECT_EQ(g.dzi, std::vector<double>{0.5625});
+  EXPECT_EQ(g.dat, std::vector<double>{-2.25});
+  EXPECT_EQ(g.drt, std::vector<double>{3.0});
+}
+
+TEST_P(Ballistics, TieTakesTheReleaseCoefficient)
+{
+  Problem<double> p(1, 1);
+  p.x = {1};
+  p.zi = {1};
+  p.at = {0.5};
+  p.rt = {0.25};
+  p.dy = {1};
+  p.dzf = {0};
+
+  EXPECT_EQ(backward(p, forward(p).y).dx, std::vector<double>{0.25});
+}
+
+TEST_P(Ballistics, EqualCoefficientsAreOnePole)
+{
+  Problem<double> p(33, 500);
+  p.rt = p.at;
+  std::vector<double> want;
+  for (int64_t b = 0; b < p.B; b++) {
+    double y = p.zi[b];
+    for (int64_t t = 0; t < p.steps; t++) {
+      y += p.at[b] * (p.x[b * p.steps + t] - y);
+      want.push_back(y);
+    }
+  }
+
+  EXPECT_LE(relative_error(forward(p).y, want), 1e-14);
+}
+
+/* The output is positively homogeneous of degree one in (x, zi) while the branches stay, so
+ * <(x, zi), gradient> = <output, upstream>: an identity true to rounding. */
+TEST_P(Ballistics, GradientsOfInputAndStateObeyEulersIdentity)
+{
+  for (int64_t B : {1, 3, 31, 33})
+    for (int64_t T : {1, 2, 15, 16, 17, 129, 1000}) {
+      const Problem<double> p(B, T);
+
+      const Output<double> out = forward(p);
+      const Gradients<double> g = backward(p, out.y);
+
+      const double left = dot(out.y, p.dy) + dot(out.zf, p.dzf);
+      EXPECT_NEAR(left, dot(p.x, g.dx) + dot(p.zi, g.dzi), 1e-11 * (1 + std::abs(left)))
+          << B << " " << T;
+    }
+}
+
+TEST_P(Ballistics, GradientsEqualCentralDifferences)
+{
+  const Problem<double> p(3, 200);
+  const auto along = [&](std::vector<double> Problem<double>::*member) {
+    return [&, member](const std::vector<double> &values) {
+      Problem<double> moved = p;
+      moved.*member = values;
+      const Output<double> out = forward(moved);
+      return dot(out.y, p.dy) + dot(out.zf, p.dzf);
+    };
+  };
+
+  const Gradients<double> g = backward(p, forward(p).y);
+
+  /* A step this small moves no sample across a branch. */
+  const double tolerance = 1e-6, h = 1e-7;
+  expect_gradient(along(&Problem<double>::x), p.x, g.dx, tolerance, h);
+  expect_gradient(along(&Problem<double>::zi), p.zi, g.dzi, tolerance, h);
+  expect_gradient(along(&Problem<double>::at), p.at, g.dat, tolerance, h);
+  expect_gradient(along(&Problem<double>::rt), p.rt, g.drt, tolerance, h);
+}
+
+TEST_P(Ballistics, ChunksWithCarriedStateEqualOneShot)
+{
+  const int64_t first = 37;
+  const Problem<float> whole(1, 100);
+  Problem<float> head = whole, tail = whole;
+  head.steps = first;
+  tail.steps = whole.steps - first;
+  head.x.resize(first);
+  tail.x.erase(tail.x.begin(), tail.x.begin() + first);
+
+  const Output<float> one_shot = forward(whole);
+  Output<float> chunked = forward(head);
+  tail.zi = chunked.zf;
+  const Output<float> last = forward(tail);
+  chunked.y.insert(chunked.y.end(), last.y.begin(), last.y.end());
+
+  EXPECT_EQ(chunked.y, one_shot.y);
+  EXPECT_EQ(last.zf, one_shot.zf);
+}
+
+TEST_P(Ballistics, EveryOptionalArrayMayBeNull)
+{
+  Problem<double> p(3, 50);
+  std::fill(p.zi.begin(), p.zi.end(), 0);
+  std::fill(p.dzf.begin(), p.dzf.end(), 0);
+  const Output<double> out = forward(p);
+  const Gradients<double> g = backward(p, out.y);
+  Array<double> x(ctx, p.x), at(ctx, p.at), rt(ctx, p.rt), dy(ctx, p.dy), y(ctx, 150);
+  const auto backward_of = [&](double *dx, double *dzi, double *dat, double *drt) {
+    return op::ballistics_backward<double>(ctx, 3, 50, dy.data(), nullptr, x.data(), nullptr,
+                                           at.data(), rt.data(), y.data(), dx, dzi, dat, drt);
+  };
+
+  APF_EXPECT_OK(op::ballistics_forward<double>(ctx, 3, 50, x.data(), nullptr, at.data(), rt.data(),
+                                               y.data(), nullptr));
+  EXPECT_EQ(y.values(), out.y);
+  Array<double> dx(ctx, 150), dzi(ctx, 3), dat(ctx, 3), drt(ctx, 3);
+  APF_EXPECT_OK(backward_of(dx.data(), nullptr, nullptr, nullptr));
+  APF_EXPECT_OK(backward_of(nullptr, dzi.data(), nullptr, nullptr));
+  APF_EXPECT_OK(backward_of(nullptr, nullptr, dat.data(), nullptr));
+  APF_EXPECT_OK(backward_of(nullptr, nullptr, nullptr, drt.data()));
+  EXPECT_EQ(dx.values(), g.dx);
+  EXPECT_EQ(dzi.values(), g.dzi);
+  EXPECT_EQ(dat.values(), g.dat);
+  EXPECT_EQ(drt.values(), g.drt);
+}
+
+TEST_P(Ballistics, OutputMayReplaceInput)
+{
+  const Problem<float> p(33, 300);
+  const Output<float> out = forward(p);
+  const Gradients<float> g = backward(p, out.y);
+  Array<float> x(ctx, p.x), work(ctx, p.x), zi(ctx, p.zi), at(ctx, p.at), rt(ctx, p.rt);
+  Array<float> y(ctx, out.y), dy(ctx, p.dy), dzf(ctx, p.dzf);
+
+  APF_EXPECT_OK(op::ballistics_forward<float>(ctx, 33, 300, work.data(), zi.data(), at.data(),
+                                              rt.data(), work.data(), nullptr));
+  EXPECT_EQ(work.values(), out.y);
+  APF_EXPECT_OK(op::ballistics_backward<float>(ctx, 33, 300, dy.data(), dzf.data(), x.data(),
+                                               zi.data(), at.data(), rt.data(), y.data(), dy.data(),
+                                               nullptr, nullptr, nullptr));
+  EXPECT_EQ(dy.values(), g.dx);
+}
+
+TEST_P(Ballistics, NoSamplesPassTheStateThrough)
+{
+  const Problem<double> p(3, 0);
+
+  const Output<double> out = forward(p);
+  const Gradients<double> g = backward(p, out.y);
+
+  EXPECT_EQ(out.zf, p.zi);
+  EXPECT_EQ(g.dzi, p.dzf);
+  EXPECT_EQ(g.dat, std::vector<double>(3, 0.0));
+  EXPECT_EQ(g.drt, std::vector<double>(3, 0.0));
+  APF_EXPECT_OK(op::ballistics_forward<float>(ctx, 0, 5, nullptr, nullptr, nullptr, nullptr,
+                                              nullptr, nullptr));
+}
+
+TEST_P(Ballistics, BadArgumentsAreNamed)
+{
+  float v[4] = {0}, y[4] = {0};
+  const auto forward_of = [&](apf_context *c, int64_t B, int64_t T, float *x, float *at, float *rt,
+                              float *out) {
+    return op::ballistics_forward<float>(c, B, T, x, nullptr, at, rt, out, nullptr);
+  };
+
+  expect_failure(nullptr, forward_of(nullptr, 1, 4, v, v, v, y), APF_ERR_ARGUMENT, {"ctx is NULL"});
+  expect_failure(ctx, forward_of(ctx, -1, 4, v, v, v, y), APF_ERR_ARGUMENT,
+                 {"apf_ballistics_forward_f32", "B is -1"});
+  expect_failure(ctx, forward_of(ctx, 1, -4, v, v, v, y), APF_ERR_ARGUMENT, {"T is -4"});
+  expect_failure(ctx, forward_of(ctx, INT64_MAX / 4, 2, v, v, v, y), APF_ERR_ARGUMENT,
+                 {"overflows"});
+  expect_failure(ctx, forward_of(ctx, 1, 4, nullptr, v, v, y), APF_ERR_ARGUMENT, {"x is NULL"});
+  expect_failure(ctx, forward_of(ctx, 1, 4, v, nullptr, v, y), APF_ERR_ARGUMENT, {"at is NULL"});
+  expect_failure(ctx, forward_of(ctx, 1, 4, v, v, nullptr, y), APF_ERR_ARGUMENT, {"rt is NULL"});
+  expect_failure(ctx, forward_of(ctx, 1, 4, v, v, v, nullptr), APF_ERR_ARGUMENT, {"y is NULL"});
+  expect_failure(
+      ctx,
+      op::ballistics_backward<double>(ctx, 1, 4, nullptr, nullptr, nullptr, nullptr, nullptr,
+                                      nullptr, nullptr, nullptr, nullptr, nullptr, nullptr),
+      APF_ERR_ARGUMENT, {"apf_ballistics_backward_f64", "dy is NULL"});
+}
