@@ -19,8 +19,8 @@ set(APF_FLAGS_avx2 -mavx2 -mfma)
 set(APF_FLAGS_avx512 -mavx2 -mfma -mavx512f -mavx512dq -mavx512bw -mavx512vl
                      -mprefer-vector-width=512)
 
-# apf_typed_objects(LAYER DTYPE ISA SOURCES...): compiles SOURCES for one dtype; ISA may be "" outside
-# src/cpu. Adds the objects to APF_OBJECTS.
+# apf_typed_objects(LAYER DTYPE ISA SOURCES...): compiles SOURCES for one dtype; ISA may be ""
+# outside src/cpu. Adds the objects to APF_OBJECTS.
 function(apf_typed_objects layer dtype isa)
   string(TOUPPER ${dtype} DTYPE)
   set(target apf_${layer}_${dtype})

@@ -44,14 +44,53 @@ extern "C" {
 APF_FOR_REAL(APF_DECLARE)
 #undef APF_DECLARE
 
+/** Largest order M of the recursions. */
+#define APF_MAX_ORDER 64
+
+/**
+ * Time-varying all-pole filter (arXiv 2404.07970).
+ *   y[b,t] = x[b,t] - sum_{i=1..M} a[b,t,i-1] y[b,t-i]
+ *   y[b,-j] = zi[b,j-1],   zf[b,j-1] = y[b,T-j],   j = 1..M
+ * @param x  (B, T) input.   @param y (B, T) output; may be x.
+ * @param a  (B, F, M) coefficients, the leading 1 implied, 1 <= M <= APF_MAX_ORDER. F = T: one set
+ *           per sample; F = 1: constant; any other F >= 2: frames, interpolated to T inside the
+ *           recursion as apf_interpolate_forward does.
+ * @param zi (B, M) past outputs, newest first, or NULL for zeros.
+ * @param zf (B, M) final state, the zi of what follows, or NULL; may be zi.
+ * Backward, with conj for complex numbers (a gradient is dL/d(re) + i dL/d(im)):
+ *   dx[t] = dy[t] - sum_i conj(a[t+i,i]) dx[t+i],   da[t,i] = -dx[t] conj(y[t-i]),
+ *   dzi[j] = -sum_t conj(a[t,t+j]) dx[t]; da is summed over t for F = 1, and carried back to the
+ *   frames by the interpolation's adjoint otherwise.
+ * @param dy (B, T), dzf (B, M) or NULL for zeros: gradients of y and zf.
+ * @param dx, da, dzi  shapes of x, a, zi; each may be NULL. dx may be dy; dzi may be dzf.
+ *           y is needed for da alone and may be NULL without it.
+ * Forward mode: y_dot[t] = x_dot[t] - sum_i a_dot[t,i] y[t-i] - sum_i a[t,i] y_dot[t-i].
+ * @param x_dot, a_dot, zi_dot  tangents; each may be NULL for zeros. y_dot may be x_dot. zf_dot may
+ *           be NULL. y is needed for a_dot alone and may be NULL without it.
+ */
+#define APF_DECLARE(S, scalar)                                                                  \
+  APF_OP apf_allpole_forward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t M,  \
+                                 const scalar *x, const scalar *a, const scalar *zi, scalar *y, \
+                                 scalar *zf);                                                   \
+  APF_OP apf_allpole_backward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t M, \
+                                  const scalar *dy, const scalar *dzf, const scalar *a,         \
+                                  const scalar *zi, const scalar *y, scalar *dx, scalar *da,    \
+                                  scalar *dzi);                                                 \
+  APF_OP apf_allpole_jvp_##S(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t M,      \
+                             const scalar *x_dot, const scalar *a_dot, const scalar *zi_dot,    \
+                             const scalar *a, const scalar *zi, const scalar *y, scalar *y_dot, \
+                             scalar *zf_dot);
+APF_FOR_SCALAR(APF_DECLARE)
+#undef APF_DECLARE
+
 /**
  * One-pole average with a constant coefficient per row.
  *   y[b,t] = (1 - c[b]) y[b,t-1] + c[b] x[b,t],   y[b,-1] = zi[b]
  * A time of m ms is c = 1 - exp(-2200 / (m sample_rate)).
  * @param x (B, T).  @param c (B), 0 to 1.  @param zi (B) or NULL for zeros.
  * @param y (B, T); may equal x.  @param zf (B) final state, or NULL.
- * Backward: dzf NULL means zeros; dx (may equal dy), dc and dzi are optional; x and y are read only for
- * dc. Forward mode: x_dot, c_dot, zi_dot NULL mean zeros, zf_dot is optional; x and y are read only
+ * Backward: dzf NULL means zeros; dx (may equal dy), dc and dzi are optional; x and y are read only
+ * for dc. Forward mode: x_dot, c_dot, zi_dot NULL mean zeros, zf_dot is optional; x and y are read only
  * with c_dot.
  */
 #define APF_DECLARE(S, real)                                                                      \

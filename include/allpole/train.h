@@ -1,0 +1,114 @@
+/**
+ * Training: from a dry/wet pair of recordings to a model, with checkpoints that survive anything.
+ *
+ * A run is a folder:
+ *   config.json         everything that was decided, defaults included; can be given back as
+ * `config` metrics.jsonl       one line a step: {"step":1,"loss":...,"valid_esr":...}; no times, so
+ * that a resumed run writes the same bytes as one that was never stopped best.safetensors    the
+ * model with the lowest validation error last.safetensors    the model of the last step, optimiser
+ * and random state, step valid.wav           the validation part as best.safetensors renders it
+ * (written at the end) result.json         how it ended: reason, steps, metrics before and after
+ */
+#ifndef ALLPOLE_TRAIN_H
+#define ALLPOLE_TRAIN_H
+
+#include <allpole/core.h>
+#include <allpole/effects.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Errors between a rendering and its target, all over channels and frames. */
+typedef struct apf_metrics {
+  double esr;                 /**< mean((y-t)^2) / (mean(t^2) + 1e-8) */
+  double esr_preemphasized;   /**< the same after v[t] = x[t] - x[t-1] + 0.995 v[t-1] on both */
+  double l1_preemphasized;    /**< mean |pre(y) - pre(t)|: the compressor's training loss */
+  double loudness_difference; /**< LU, rendering minus target, ITU-R BS.1770 integrated */
+} apf_metrics;
+
+/** @param y, target (channels, frames) planar host arrays. Errors: APF_ERR_ARGUMENT,
+ * APF_ERR_NOT_FINITE. */
+APF_API APF_MUST_CHECK apf_status apf_evaluate(apf_context *ctx, int sample_rate, int64_t channels,
+                                               int64_t frames, const float *y, const float *target,
+                                               apf_metrics *out);
+
+/** Initialise with apf_train_options_init(); NULL, 0 and NaN mean: what the recipe says. */
+typedef struct apf_train_options {
+  size_t struct_size;
+  const char *effect; /**< "compressor"; NULL: as `config` says */
+  const char *input;  /**< path of the dry recording */
+  const char *target; /**< path of the wet recording */
+  const char *out;    /**< folder of the run; must not hold another run */
+  const char *config; /**< path of a JSON file with any of these settings; those given here win */
+  const char *recipe; /**< "default" or "paper" (as published) */
+  const char *optimizer; /**< "lm", "sgd", "adam", "adamw" */
+  const char *gradient;  /**< "exact" or "spsa" */
+  const char *const
+      *set; /**< "name=value" for parameters (initial values) and options of the model */
+  int set_count;
+  double segment[2]; /**< s; training part, start and end */
+  double valid[2];   /**< s; validation part */
+  double excerpt;    /**< s; length of the excerpts a batch is made of; 0: the part as one */
+  int64_t batch;     /**< excerpts a step */
+  int64_t steps;
+  double learning_rate;
+  int64_t valid_every; /**< steps between validations */
+  int64_t save_every;  /**< steps between checkpoints */
+  int dtype;           /**< APF_F32, APF_F64 or -1: the recipe's */
+  uint64_t seed;
+} apf_train_options;
+
+APF_API void apf_train_options_init(apf_train_options *options);
+
+typedef struct apf_train_progress {
+  int64_t step, steps;
+  double loss;      /**< of this step, before its update */
+  double valid_esr; /**< of the last validation; NaN before the first */
+  double best_esr;
+  double seconds; /**< since this process began the run */
+  const apf_model *model;
+} apf_train_progress;
+
+/** Called after every step. Non-zero: stop here, with checkpoints written. */
+typedef int (*apf_train_callback)(const apf_train_progress *progress, void *user);
+
+typedef enum apf_train_end {
+  APF_TRAIN_STEPS_DONE = 0,
+  APF_TRAIN_CONVERGED = 1,
+  APF_TRAIN_STOPPED = 2, /**< by the callback */
+  APF_TRAIN_DIVERGED = 3 /**< loss or gradient not finite; the best and last good models are kept */
+} apf_train_end;
+
+typedef struct apf_train_result {
+  apf_train_end end;
+  char reason[256];          /**< one sentence: why it ended */
+  int64_t steps;             /**< taken, over all sittings */
+  double seconds;            /**< of this sitting */
+  apf_metrics before, after; /**< on the validation part: initial and best model */
+} apf_train_result;
+
+/**
+ * Trains a model into a new run folder. @param callback, result may be NULL.
+ * @return APF_OK also where training stopped or diverged (see result->end); APF_ERR_ARGUMENT;
+ *         APF_ERR_FILE, APF_ERR_FORMAT (recordings, folder); APF_ERR_MISMATCH (rates, channels,
+ *         lengths); APF_ERR_NOT_FINITE (recordings); APF_ERR_STATE (folder holds a run);
+ *         APF_ERR_MEMORY; APF_ERR_CUDA. Nothing is left half-written.
+ */
+APF_API APF_MUST_CHECK apf_status apf_train(apf_context *ctx, const apf_train_options *options,
+                                            apf_train_callback callback, void *user,
+                                            apf_train_result *result);
+/**
+ * Goes on with the run in `out` from last.safetensors, bit for bit as if it had never stopped (same
+ * machine, same thread count), also after the process was killed at any moment. A run that has
+ * ended is only reported again. @param steps more than the run's: trains on to there; 0: as
+ * configured.
+ */
+APF_API APF_MUST_CHECK apf_status apf_resume(apf_context *ctx, const char *out, int64_t steps,
+                                             apf_train_callback callback, void *user,
+                                             apf_train_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,104 @@
+/**
+ * What an effect must provide, and the model that holds its parameters.
+ *
+ * An effect is a constant table of this type: its names and units, how raw tensors map to human
+ * units, and its equations as forward-only graph code. Trainer, renderer, files and the command
+ * work on any such table; a new effect is one more entry in effect.c.
+ */
+#ifndef APF_EFFECTS_EFFECT_H
+#define APF_EFFECTS_EFFECT_H
+
+#include <allpole/effects.h>
+
+#include "core/context.h"
+#include "graph/graph.h"
+
+enum { APF_OPTION_SIZE = 32, APF_MODEL_RANK = 4 };
+
+/** A raw tensor: what training moves. Row-major; a scalar has rank 0 and one value. */
+typedef struct apf_raw_tensor {
+  char name[64];
+  int rank;
+  int64_t shape[APF_MODEL_RANK];
+  int64_t count;
+  double *values;
+} apf_raw_tensor;
+
+struct apf_model {
+  const struct apf_effect *effect;
+  int sample_rate;
+  char (*options)[APF_OPTION_SIZE]; /**< texts, in the order of effect->options */
+  apf_raw_tensor *tensors;
+  int tensor_count;
+};
+
+/** Where the equations differ between training and rendering (damping, dropout). */
+typedef enum apf_mode { APF_MODE_TRAIN, APF_MODE_EVALUATE } apf_mode;
+
+typedef struct apf_effect {
+  const char *name;
+  const apf_parameter_info *parameters;
+  int parameter_count;
+  const apf_option_info *options;
+  int option_count;
+
+  /** Adds the tensors that the model's options ask for, with initial values drawn from the seed. */
+  apf_status (*initialise)(apf_context *ctx, apf_model *model, uint64_t seed);
+  double (*get)(const apf_model *model, int parameter);
+  void (*set)(apf_model *model, int parameter, double value);
+
+  /**
+   * The equations: declares every tensor as a graph parameter of its name with a leading axis of
+   * `sets` parameter sets, and returns y (sets, B, C, T) for x (1, B, C, T).
+   */
+  apf_var (*describe)(apf_graph *graph, const apf_model *model, apf_var x, int64_t sets,
+                      apf_mode mode);
+
+  /** What training minimises for y and target of the same shape: one value per parameter set. */
+  apf_var (*loss)(apf_graph *graph, apf_var y, apf_var target);
+
+  /** The real-time twin, see processor.c. The state has processor_bytes() bytes, zeroed. */
+  size_t (*processor_bytes)(const apf_model *model, int sample_rate, int channels);
+  void (*processor_start)(void *state, const apf_model *model, int sample_rate, int channels);
+  void (*processor_reset)(void *state);
+  int (*processor_latency)(const void *state);
+  void (*processor_set)(void *state, int parameter, double value);
+  void (*processor_process)(void *state, int64_t frames, const float *const *in, float *const *out);
+} apf_effect;
+
+/** NULL where no effect has that name. */
+const apf_effect *apf_effect_find(const char *name);
+
+/** For initialise: appends a tensor of zeros and returns its values; NULL without memory. */
+double *apf_model_add_tensor(apf_model *model, const char *name, int rank, const int64_t *shape);
+/** The tensor of that name, or NULL. */
+apf_raw_tensor *apf_model_find_tensor(const apf_model *model, const char *name);
+/** A scalar tensor's value; the tensor must exist. */
+double *apf_model_scalar(const apf_model *model, const char *name);
+/** The option's text; the option must exist. */
+const char *apf_model_option_text(const apf_model *model, const char *name);
+/** Throws the tensors away and makes them new with values drawn from the seed. */
+apf_status apf_model_initialise(apf_context *ctx, apf_model *model, uint64_t seed);
+
+/** The candidate nearest to `name` by edit distance, or NULL where none is near. */
+const char *apf_nearest_name(const char *name, int count,
+                             const char *(*candidate)(int, const void *), const void *data);
+
+/**
+ * A graph that renders a model for one signal shape, built once and run many times. `model` decides
+ * the options; run() takes the tensor values of any model with the same options.
+ */
+typedef struct apf_renderer apf_renderer;
+apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dtype dtype,
+                               int64_t channels, int64_t frames, apf_renderer **out);
+/** x, y: (channels, frames) host arrays, planar; may be equal. */
+apf_status apf_renderer_run(apf_renderer *renderer, const apf_model *model, const float *x,
+                            float *y);
+void apf_renderer_destroy(apf_renderer *renderer);
+
+/** Copies the tensors of `sets` models into the graph parameters of their names, and back. The
+ *  leading axis of each parameter is the set. */
+apf_status apf_models_to_graph(apf_graph *graph, const apf_model *const *models, int64_t sets);
+apf_status apf_models_from_graph(apf_graph *graph, apf_model *const *models, int64_t sets);
+
+#endif

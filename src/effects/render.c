@@ -1,0 +1,127 @@
+/** Whole-file rendering: the model's own graph, run forward once per signal. */
+#include "effects/effect.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct apf_renderer {
+  apf_context *ctx;
+  apf_graph *graph;
+  apf_var x, y;
+  int64_t count;  /* channels * frames */
+  double *signal; /* what crosses between host and graph */
+};
+
+/** Moves tensors one parameter at a time through a host buffer; `to` says which way. */
+static apf_status exchange(apf_graph *graph, apf_model *const *models, int64_t sets, bool to)
+{
+  apf_context *ctx = apf_graph_context(graph);
+  for (int i = 0; i < models[0]->tensor_count; i++) {
+    const apf_raw_tensor *tensor = &models[0]->tensors[i];
+    apf_var parameter = apf_graph_find(graph, tensor->name);
+    if (parameter.id == 0) continue; /* a variant need not use every tensor */
+    int64_t count = apf_shape_count(apf_graph_shape(graph, parameter));
+    if (count != sets * tensor->count)
+      return apf_fail(ctx, APF_ERR_MISMATCH, __func__,
+                      "the graph's %s has %lld values, expected %lld sets of %lld", tensor->name,
+                      (long long)count, (long long)sets, (long long)tensor->count);
+    size_t bytes = (size_t)tensor->count * sizeof(double);
+    double *host = malloc(bytes * (size_t)sets + 1);
+    if (!host) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for %s", tensor->name);
+    apf_status status = APF_OK;
+    if (to) {
+      for (int64_t s = 0; s < sets; s++)
+        memcpy(host + s * tensor->count, models[s]->tensors[i].values, bytes);
+      status = apf_graph_set(graph, parameter, host);
+    } else {
+      status = apf_graph_get(graph, parameter, host);
+      for (int64_t s = 0; s < sets && status == APF_OK; s++)
+        memcpy(models[s]->tensors[i].values, host + s * tensor->count, bytes);
+    }
+    free(host);
+    APF_TRY(status);
+  }
+  return APF_OK;
+}
+
+apf_status apf_models_to_graph(apf_graph *graph, const apf_model *const *models, int64_t sets)
+{
+  return exchange(graph, (apf_model *const *)models, sets, true);
+}
+
+apf_status apf_models_from_graph(apf_graph *graph, apf_model *const *models, int64_t sets)
+{
+  return exchange(graph, models, sets, false);
+}
+
+apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dtype dtype,
+                               int64_t channels, int64_t frames, apf_renderer **out)
+{
+  apf_status status = APF_OK;
+  *out = NULL;
+  apf_renderer *r = calloc(1, sizeof *r);
+  if (!r) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for a renderer");
+  r->ctx = ctx;
+  r->count = channels * frames;
+  r->signal = malloc((size_t)r->count * sizeof *r->signal + 1);
+  if (!r->signal) {
+    status =
+        apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for %lld samples", (long long)r->count);
+    goto done;
+  }
+  APF_TRY_GOTO(apf_graph_create(ctx, dtype, &r->graph), done);
+  r->x = apf_graph_input(r->graph, "x", APF_SHAPE(1, 1, channels, frames));
+  r->y = model->effect->describe(r->graph, model, r->x, 1, APF_MODE_EVALUATE);
+  apf_graph_output(r->graph, r->y, "y");
+  apf_graph_set_training(r->graph, false);
+  APF_TRY_GOTO(apf_graph_build(r->graph, APF_NO_VAR), done);
+done:
+  if (status != APF_OK) {
+    apf_renderer_destroy(r);
+    return status;
+  }
+  *out = r;
+  return APF_OK;
+}
+
+apf_status apf_renderer_run(apf_renderer *r, const apf_model *model, const float *x, float *y)
+{
+  APF_TRY(apf_models_to_graph(r->graph, &model, 1));
+  for (int64_t i = 0; i < r->count; i++) r->signal[i] = (double)x[i];
+  APF_TRY(apf_graph_set(r->graph, r->x, r->signal));
+  APF_TRY(apf_graph_forward(r->graph));
+  APF_TRY(apf_graph_get(r->graph, r->y, r->signal));
+  for (int64_t i = 0; i < r->count; i++) y[i] = (float)r->signal[i];
+  return APF_OK;
+}
+
+void apf_renderer_destroy(apf_renderer *r)
+{
+  if (!r) return;
+  apf_graph_destroy(r->graph);
+  free(r->signal);
+  free(r);
+}
+
+apf_status apf_model_render(apf_context *ctx, const apf_model *model, int64_t channels,
+                            int64_t frames, const float *x, float *y)
+{
+  if (!ctx) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "ctx is NULL");
+  if (!model) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "model is NULL");
+  if (channels < 0 || frames < 0 || (channels > 0 && frames > INT64_MAX / 8 / channels))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, __func__,
+                    "channels is %lld and frames %lld, expected sizes >= 0 that fit in memory",
+                    (long long)channels, (long long)frames);
+  if (channels == 0 || frames == 0) return APF_OK;
+  if (!x || !y) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "x or y is NULL");
+  for (int64_t i = 0; i < channels * frames; i++)
+    if (!isfinite(x[i]))
+      return apf_fail(ctx, APF_ERR_NOT_FINITE, __func__, "x is %g at channel %lld, frame %lld",
+                      (double)x[i], (long long)(i / frames), (long long)(i % frames));
+  apf_renderer *renderer;
+  APF_TRY(apf_renderer_create(ctx, model, APF_F64, channels, frames, &renderer));
+  apf_status status = apf_renderer_run(renderer, model, x, y);
+  apf_renderer_destroy(renderer);
+  return status;
+}

@@ -1,0 +1,40 @@
+/** The settings that a name stands for: one JSON object per effect and recipe. */
+#ifndef APF_TRAIN_RECIPES_H
+#define APF_TRAIN_RECIPES_H
+
+typedef struct apf_recipe {
+  const char *effect, *name, *json;
+} apf_recipe;
+
+/* Common to all; every key of a configuration is here or in apf_recipe_required. */
+#define APF_RECIPE_COMMON                                                                 \
+  "{\"gradient\": \"exact\", \"excerpt\": 0, \"batch\": 1, \"seed\": 0, \"momentum\": 0," \
+  " \"weight_decay\": 0, \"clip_norm\": 0, \"valid_every\": 10, \"save_every\": 10,"      \
+  " \"segment\": null, \"valid\": null, \"set\": {}}"
+
+static const apf_recipe apf_recipes[] = {
+    /* Six parameters: second-order steps on the residual itself; converges in tens of steps. */
+    {"compressor", "default",
+     "{\"optimizer\": \"lm\", \"dtype\": \"f64\", \"steps\": 60, \"learning_rate\": 1,"
+     " \"valid_every\": 1, \"save_every\": 1}"},
+    /* As published: arXiv 2404.07970 and its LA-2A code. */
+    {"compressor", "paper",
+     "{\"optimizer\": \"sgd\", \"dtype\": \"f32\", \"steps\": 1000, \"learning_rate\": 100,"
+     " \"momentum\": 0.9, \"set\": {\"make_up\": \"published\"}}"},
+};
+
+/* What an optimizer starts from where the recipe is made for another one. */
+static const apf_recipe apf_optimizer_defaults[] = {
+    {"*", "lm", "{\"dtype\": \"f64\", \"steps\": 60, \"learning_rate\": 1}"},
+    {"*", "sgd",
+     "{\"dtype\": \"f32\", \"steps\": 1000, \"learning_rate\": 1, \"momentum\": 0.9,"
+     " \"valid_every\": 10, \"save_every\": 10}"},
+    {"*", "adam",
+     "{\"dtype\": \"f32\", \"steps\": 1000, \"learning_rate\": 0.02, \"learning_rate_end\": 0.0002,"
+     " \"valid_every\": 10, \"save_every\": 10}"},
+    {"*", "adamw",
+     "{\"dtype\": \"f32\", \"steps\": 1000, \"learning_rate\": 0.02, \"learning_rate_end\": 0.0002,"
+     " \"weight_decay\": 0.01, \"valid_every\": 10, \"save_every\": 10}"},
+};
+
+#endif
