@@ -15,17 +15,18 @@ int command_evaluate(int argc, char **argv);
 int command_info(int argc, char **argv);
 
 /** Prints "allpole COMMAND: text" to stderr. @return EXIT_USAGE, with a hint at --help. */
-int usage_error(const char *command, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Prints the context's message. @return EXIT_USAGE for bad arguments, EXIT_DATA for the rest. */
 int report_error(const char *command, const apf_context *ctx, apf_status status);
 
 /** --backend, --threads and --seed, understood by every subcommand that computes. */
 enum { OPTION_BACKEND = 1000, OPTION_THREADS, OPTION_SEED, OPTION_FIRST_OWN };
-#define CONTEXT_OPTIONS                                                                        \
-  {"backend", required_argument, NULL, OPTION_BACKEND},                                        \
-      {"threads", required_argument, NULL, OPTION_THREADS}, {"seed", required_argument, NULL,  \
-                                                             OPTION_SEED}
+#define CONTEXT_OPTIONS                                     \
+  {"backend", required_argument, NULL, OPTION_BACKEND},     \
+      {"threads", required_argument, NULL, OPTION_THREADS}, \
+  {                                                         \
+    "seed", required_argument, NULL, OPTION_SEED            \
+  }
 extern const char context_help[];
 /** Takes one of CONTEXT_OPTIONS. @return false, after a message, if the value is wrong. */
 bool parse_context_option(const char *command, int option, const char *value,

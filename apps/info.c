@@ -61,7 +61,8 @@ int command_info(int argc, char **argv)
     fputs(info_help, stdout);
     return EXIT_OK;
   }
-  if (argc - optind > 1) return usage_error("info", "\"%s\" is one argument too many", argv[optind + 1]);
+  if (argc - optind > 1)
+    return usage_error("info", "\"%s\" is one argument too many", argv[optind + 1]);
   if (argc - optind == 1) return print_effect(argv[optind]);
 
   printf("allpole    %s\nbuild      %s\n", apf_version(), apf_build_info());

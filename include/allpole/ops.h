@@ -90,19 +90,18 @@ APF_FOR_SCALAR(APF_DECLARE)
  * @param x (B, T).  @param c (B), 0 to 1.  @param zi (B) or NULL for zeros.
  * @param y (B, T); may equal x.  @param zf (B) final state, or NULL.
  * Backward: dzf NULL means zeros; dx (may equal dy), dc and dzi are optional; x and y are read only
- * for dc. Forward mode: x_dot, c_dot, zi_dot NULL mean zeros, zf_dot is optional; x and y are read only
- * with c_dot.
+ * for dc. Forward mode: x_dot, c_dot, zi_dot NULL mean zeros, zf_dot is optional; x and y are read
+ * only with c_dot.
  */
-#define APF_DECLARE(S, real)                                                                      \
-  APF_OP apf_one_pole_forward_##S(apf_context *ctx, int64_t B, int64_t T, const real *x,          \
-                                  const real *c, const real *zi, real *y, real *zf);              \
-  APF_OP apf_one_pole_backward_##S(apf_context *ctx, int64_t B, int64_t T, const real *dy,        \
-                                   const real *dzf, const real *x, const real *c, const real *zi, \
-                                   const real *y, real *dx, real *dc, real *dzi);                 \
-  APF_OP apf_one_pole_jvp_##S(apf_context *ctx, int64_t B, int64_t T, const real *x_dot,          \
-                              const real *c_dot, const real *zi_dot, const real *x,               \
-                              const real *c, const real *zi, const real *y, real *y_dot,          \
-                              real *zf_dot);
+#define APF_DECLARE(S, real)                                                                       \
+  APF_OP apf_one_pole_forward_##S(apf_context *ctx, int64_t B, int64_t T, const real *x,           \
+                                  const real *c, const real *zi, real *y, real *zf);               \
+  APF_OP apf_one_pole_backward_##S(apf_context *ctx, int64_t B, int64_t T, const real *dy,         \
+                                   const real *dzf, const real *x, const real *c, const real *zi,  \
+                                   const real *y, real *dx, real *dc, real *dzi);                  \
+  APF_OP apf_one_pole_jvp_##S(apf_context *ctx, int64_t B, int64_t T, const real *x_dot,           \
+                              const real *c_dot, const real *zi_dot, const real *x, const real *c, \
+                              const real *zi, const real *y, real *y_dot, real *zf_dot);
 APF_FOR_REAL(APF_DECLARE)
 #undef APF_DECLARE
 

@@ -8,11 +8,12 @@
 #include "core/context.h"
 
 typedef struct sums {
-  double difference, target;                  /* squares */
-  double pre_difference, pre_target, pre_l1;  /* after pre-emphasis */
+  double difference, target;                 /* squares */
+  double pre_difference, pre_target, pre_l1; /* after pre-emphasis */
 } sums;
 
-/** The published pre-emphasis, v[t] = x[t] - x[t-1] + 0.995 v[t-1] (arXiv 2404.07970, section 4.3). */
+/** The published pre-emphasis, v[t] = x[t] - x[t-1] + 0.995 v[t-1] (arXiv 2404.07970, section 4.3).
+ */
 static void add_channel(int64_t frames, const float *y, const float *target, sums *s)
 {
   const double pole = 0.995;
@@ -79,15 +80,17 @@ apf_status apf_evaluate(apf_context *ctx, int sample_rate, int64_t channels, int
   if (!y || !target || !out)
     return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "y, target or out is NULL");
   if (sample_rate < 1 || channels < 1 || channels > 64 || frames < 1)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, __func__,
-                    "sample_rate is %d, channels %lld, frames %lld; expected at least 1 of each and "
-                    "at most 64 channels",
-                    sample_rate, (long long)channels, (long long)frames);
+    return apf_fail(
+        ctx, APF_ERR_ARGUMENT, __func__,
+        "sample_rate is %d, channels %lld, frames %lld; expected at least 1 of each and "
+        "at most 64 channels",
+        sample_rate, (long long)channels, (long long)frames);
   APF_TRY(check_finite(ctx, "y", channels, frames, y));
   APF_TRY(check_finite(ctx, "target", channels, frames, target));
 
   sums s = {0};
-  for (int64_t c = 0; c < channels; c++) add_channel(frames, y + c * frames, target + c * frames, &s);
+  for (int64_t c = 0; c < channels; c++)
+    add_channel(frames, y + c * frames, target + c * frames, &s);
   double n = (double)(channels * frames), ours, theirs;
   APF_TRY(loudness(ctx, sample_rate, channels, frames, y, &ours));
   APF_TRY(loudness(ctx, sample_rate, channels, frames, target, &theirs));
