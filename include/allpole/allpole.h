@@ -2,7 +2,8 @@
 #ifndef ALLPOLE_ALLPOLE_H
 #define ALLPOLE_ALLPOLE_H
 
-#include <allpole/core.h> /* IWYU pragma: export */
-#include <allpole/ops.h>  /* IWYU pragma: export */
+#include <allpole/audio.h> /* IWYU pragma: export */
+#include <allpole/core.h>  /* IWYU pragma: export */
+#include <allpole/ops.h>   /* IWYU pragma: export */
 
 #endif

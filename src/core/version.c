@@ -12,7 +12,7 @@ const char *apf_version(void)
 const char *apf_build_info(void)
 {
   return "version=" APF_TEXT(APF_VERSION_MAJOR) "." APF_TEXT(APF_VERSION_MINOR) "." APF_TEXT(
-      APF_VERSION_PATCH) " cuda=" APF_BUILD_CUDA " simd=" APF_BUILD_SIMD
+      APF_VERSION_PATCH) " cuda=" APF_BUILD_CUDA " simd=" APF_BUILD_SIMD " audio=" APF_BUILD_AUDIO
 #ifdef _OPENMP
                          " openmp=" APF_TEXT(_OPENMP)
 #else
