@@ -1,0 +1,81 @@
+/** The parts of allpole_bench: options, cases (an operator at a size, with data), timing, report.
+ */
+#ifndef APF_BENCH_H
+#define APF_BENCH_H
+
+#include <allpole/allpole.h>
+#include <stdbool.h>
+
+enum { BENCH_MAX_VALUES = 32 };
+
+/** Values of an option that was given as a list; the cases are the product of all lists. */
+typedef struct bench_list {
+  int count;
+  int64_t values[BENCH_MAX_VALUES];
+} bench_list;
+
+typedef enum bench_pass { BENCH_FORWARD = 1, BENCH_BACKWARD = 2, BENCH_BOTH = 3 } bench_pass;
+
+typedef struct bench_options {
+  bench_list op;    /* index for bench_operator_name() */
+  bench_list pass;  /* bench_pass */
+  bench_list dtype; /* apf_dtype */
+  bench_list B, T, F, M, threads;
+  bench_list simd; /* apf_simd */
+  int repeats;
+  const char *json;   /* file, or NULL */
+  const char *commit; /* what the report says was measured, or NULL */
+} bench_options;
+
+/** What is measured. Sizes that the operator lacks are 1; F = 0 asks for F = T. */
+typedef struct bench_shape {
+  int op;
+  bench_pass pass;
+  apf_dtype dtype;
+  int64_t B, T, F, M;
+} bench_shape;
+
+/** A shape with its data. */
+typedef struct bench_case bench_case;
+
+typedef struct bench_result {
+  bench_shape shape;
+  const char *simd;
+  int threads;
+  double error;       /* largest of the relative errors against the plain loops */
+  double bytes;       /* that must move, each array once */
+  double samples;     /* elements of y */
+  double seconds;     /* median of one run */
+  double quartile[2]; /* of the seconds */
+  double copy;        /* median seconds of a plain copy that moves the same bytes */
+} bench_result;
+
+/** Fills in the options from the command line. Returns -1 to go on, else the exit status. */
+int bench_parse(int argc, char **argv, bench_options *options);
+
+/** Whether the operator has frames (F) and orders, taps or channels (M). */
+bool bench_operator_has_frames(int op);
+bool bench_operator_has_order(int op);
+const char *bench_operator_name(int op);
+const char *bench_pass_name(bench_pass pass);
+const char *bench_dtype_name(apf_dtype dtype);
+
+/* Per type: makes a case (NULL: no memory), runs it once, runs it and gives the largest relative
+ * error against plain loops in double, tells its size. */
+#define BENCH_DECLARE(S)                                          \
+  bench_case *bench_case_create_##S(const bench_shape *shape);    \
+  void bench_case_destroy_##S(bench_case *c);                     \
+  apf_status bench_case_run_##S(bench_case *c, apf_context *ctx); \
+  double bench_case_error_##S(bench_case *c, apf_context *ctx);   \
+  void bench_case_size_##S(const bench_case *c, double *bytes, double *samples);
+BENCH_DECLARE(f32)
+BENCH_DECLARE(f64)
+
+/** Checks, warms up, measures; `result` gets everything. Complains on stderr when it fails. */
+bool bench_measure(const bench_shape *shape, apf_context *ctx, int repeats, bench_result *result);
+
+void bench_print_heading(const bench_options *options);
+void bench_print_result(const bench_result *result);
+bool bench_write_json(const bench_options *options, const bench_result *results, int count);
+
+#endif

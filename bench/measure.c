@@ -1,0 +1,155 @@
+/** Timing: checks a case, then lets it and a plain copy take turns. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+
+/** The functions of the shape's type. */
+typedef struct typed_case {
+  bench_case *(*create)(const bench_shape *shape);
+  void (*destroy)(bench_case *c);
+  apf_status (*run)(bench_case *c, apf_context *ctx);
+  double (*error)(bench_case *c, apf_context *ctx);
+  void (*size)(const bench_case *c, double *bytes, double *samples);
+} typed_case;
+
+#define TYPED_CASE(S)                                                                        \
+  {                                                                                          \
+    bench_case_create_##S, bench_case_destroy_##S, bench_case_run_##S, bench_case_error_##S, \
+        bench_case_size_##S                                                                  \
+  }
+static const typed_case typed_cases[] = {[APF_F32] = TYPED_CASE(f32), [APF_F64] = TYPED_CASE(f64)};
+
+static double now(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/** Value below which the fraction p of the sorted values lies. */
+static double quantile(const double *sorted, int n, double p)
+{
+  const double u = p * (n - 1);
+  const int i = (int)u;
+  return i + 1 < n ? sorted[i] + (u - i) * (sorted[i + 1] - sorted[i]) : sorted[i];
+}
+
+/** Two blocks; a copy from one to the other reads and writes as many bytes as the case does. */
+typedef struct copy_job {
+  char *from, *to;
+  size_t bytes; /* of one block */
+  int threads;
+} copy_job;
+
+static void copy_once(const copy_job *job)
+{
+  const size_t part = (job->bytes / (size_t)job->threads + 63) / 64 * 64;
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(job->threads) schedule(static, 1)
+#endif
+  for (int i = 0; i < job->threads; i++) {
+    const size_t begin = part * (size_t)i;
+    if (begin < job->bytes)
+      memcpy(job->to + begin, job->from + begin,
+             begin + part < job->bytes ? part : job->bytes - begin);
+  }
+}
+
+/** Seconds of one run, from `inner` runs in a row. */
+static double time_case(const typed_case *typed, bench_case *c, apf_context *ctx, int inner,
+                        apf_status *status)
+{
+  const double start = now();
+  for (int i = 0; i < inner && *status == APF_OK; i++) *status = typed->run(c, ctx);
+  return (now() - start) / inner;
+}
+
+static double time_copy(const copy_job *job, int inner)
+{
+  const double start = now();
+  for (int i = 0; i < inner; i++) copy_once(job);
+  return (now() - start) / inner;
+}
+
+/** So many runs in a row that the clock's resolution does not count. */
+static int runs_for(double seconds)
+{
+  const double wanted = 2e-3;
+  return seconds >= wanted ? 1 : (int)(wanted / (seconds + 1e-9)) + 1;
+}
+
+static apf_status take_turns(const typed_case *typed, bench_case *c, apf_context *ctx,
+                             const copy_job *copy, int repeats, double *runs, double *copies)
+{
+  apf_status status = APF_OK;
+  double fastest = INFINITY, fastest_copy = INFINITY;
+  for (int i = 0; i < 3; i++) { /* warms threads, workspace and pages up */
+    fastest = fmin(fastest, time_case(typed, c, ctx, 1, &status));
+    fastest_copy = fmin(fastest_copy, time_copy(copy, 1));
+  }
+  const int inner = runs_for(fastest), copy_inner = runs_for(fastest_copy);
+  for (int i = 0; i < repeats; i++) {
+    runs[i] = time_case(typed, c, ctx, inner, &status);
+    copies[i] = time_copy(copy, copy_inner);
+  }
+  qsort(runs, (size_t)repeats, sizeof *runs, compare_doubles);
+  qsort(copies, (size_t)repeats, sizeof *copies, compare_doubles);
+  return status;
+}
+
+static const char *measure(const typed_case *typed, bench_case *c, apf_context *ctx, int repeats,
+                           bench_result *result)
+{
+  const double tolerance = result->shape.dtype == APF_F32 ? 1e-4 : 1e-10;
+  result->error = typed->error(c, ctx);
+  if (!(result->error <= tolerance)) return "the result differs from the plain loop's";
+
+  typed->size(c, &result->bytes, &result->samples);
+  copy_job copy = {NULL, NULL, (size_t)(result->bytes / 2) + 1, result->threads};
+  double *times = malloc(2 * (size_t)repeats * sizeof *times);
+  copy.from = malloc(copy.bytes);
+  copy.to = malloc(copy.bytes);
+  apf_status status = APF_ERR_MEMORY;
+  if (times && copy.from && copy.to) {
+    memset(copy.from, 1, copy.bytes);
+    status = take_turns(typed, c, ctx, &copy, repeats, times, times + repeats);
+    result->seconds = quantile(times, repeats, 0.5);
+    result->quartile[0] = quantile(times, repeats, 0.25);
+    result->quartile[1] = quantile(times, repeats, 0.75);
+    result->copy = quantile(times + repeats, repeats, 0.5);
+  }
+  free(times);
+  free(copy.from);
+  free(copy.to);
+  return status == APF_OK ? NULL : "a call failed";
+}
+
+bool bench_measure(const bench_shape *shape, apf_context *ctx, int repeats, bench_result *result)
+{
+  const typed_case *typed = &typed_cases[shape->dtype];
+  memset(result, 0, sizeof *result);
+  result->shape = *shape;
+  result->simd = apf_context_simd(ctx);
+  result->threads = apf_context_threads(ctx);
+
+  bench_case *c = typed->create(shape);
+  const char *complaint = c ? measure(typed, c, ctx, repeats, result) : "not enough memory";
+  typed->destroy(c);
+  if (complaint)
+    fprintf(stderr, "allpole_bench: %s %s %s, B=%lld T=%lld F=%lld M=%lld: %s (error %g) %s\n",
+            bench_operator_name(shape->op), bench_pass_name(shape->pass),
+            bench_dtype_name(shape->dtype), (long long)shape->B, (long long)shape->T,
+            (long long)shape->F, (long long)shape->M, complaint, result->error,
+            apf_last_error(ctx));
+  return !complaint;
+}

@@ -1,0 +1,99 @@
+/** What allpole_bench prints (a Markdown table) and writes (JSON). */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+/** Model of the processor as Linux tells it. */
+static void cpu_model(char *model, size_t size)
+{
+  snprintf(model, size, "unknown processor");
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  if (!file) return;
+  char line[256];
+  while (fgets(line, sizeof line, file))
+    if (strncmp(line, "model name", 10) == 0) {
+      const char *name = strchr(line, ':');
+      if (name) snprintf(model, size, "%.*s", (int)strcspn(name + 2, "\n\""), name + 2);
+      break;
+    }
+  fclose(file);
+}
+
+static void today(char *text, size_t size)
+{
+  const time_t seconds = time(NULL);
+  struct tm parts;
+  if (!gmtime_r(&seconds, &parts) || !strftime(text, size, "%Y-%m-%d", &parts)) text[0] = '\0';
+}
+
+void bench_print_heading(const bench_options *options)
+{
+  char model[200], date[20];
+  cpu_model(model, sizeof model);
+  today(date, sizeof date);
+  printf("%s, %ld cores; allpole %s%s%s; %s; medians of %d runs\n\n", model,
+         sysconf(_SC_NPROCESSORS_ONLN), apf_version(), options->commit ? " at " : "",
+         options->commit ? options->commit : "", date, options->repeats);
+  printf(
+      "| op | pass | dtype | B | T | F | M | simd | threads | ns/sample | Msamples/s | GB/s |"
+      " of copy |\n|---|---|---|--:|--:|--:|--:|---|--:|--:|--:|--:|--:|\n");
+}
+
+void bench_print_result(const bench_result *r)
+{
+  const double ns = 1e9 / r->samples, spread = (r->quartile[1] - r->quartile[0]) / 2;
+  printf(
+      "| %s | %s | %s | %lld | %lld | %lld | %lld | %s | %d | %.3g ± %.2g | %.0f | %.1f |"
+      " %.0f %% |\n",
+      bench_operator_name(r->shape.op), bench_pass_name(r->shape.pass),
+      bench_dtype_name(r->shape.dtype), (long long)r->shape.B, (long long)r->shape.T,
+      (long long)r->shape.F, (long long)r->shape.M, r->simd, r->threads, r->seconds * ns,
+      spread * ns, 1e-6 * r->samples / r->seconds, 1e-9 * r->bytes / r->seconds,
+      100 * r->copy / r->seconds);
+  fflush(stdout);
+}
+
+static void write_result(FILE *file, const bench_result *r)
+{
+  fprintf(
+      file,
+      "    {\"op\": \"%s\", \"pass\": \"%s\", \"dtype\": \"%s\", \"backend\": \"cpu\", \"B\": %lld,"
+      " \"T\": %lld, \"F\": %lld, \"M\": %lld,\n"
+      "     \"simd\": \"%s\", \"threads\": %d, \"error\": %.3g, \"samples\": %.0f, \"bytes\": "
+      "%.0f,\n"
+      "     \"seconds\": %.6g, \"quartiles\": [%.6g, %.6g], \"copy_seconds\": %.6g,\n"
+      "     \"ns_per_sample\": %.5g, \"samples_per_second\": %.5g, \"bytes_per_second\": %.5g,"
+      " \"share_of_copy\": %.4g}",
+      bench_operator_name(r->shape.op), bench_pass_name(r->shape.pass),
+      bench_dtype_name(r->shape.dtype), (long long)r->shape.B, (long long)r->shape.T,
+      (long long)r->shape.F, (long long)r->shape.M, r->simd, r->threads, r->error, r->samples,
+      r->bytes, r->seconds, r->quartile[0], r->quartile[1], r->copy, 1e9 * r->seconds / r->samples,
+      r->samples / r->seconds, r->bytes / r->seconds, r->copy / r->seconds);
+}
+
+bool bench_write_json(const bench_options *options, const bench_result *results, int count)
+{
+  FILE *file = fopen(options->json, "w");
+  if (file) {
+    char model[200], date[20];
+    cpu_model(model, sizeof model);
+    today(date, sizeof date);
+    fprintf(file,
+            "{\n  \"machine\": \"%s\", \"cores\": %ld, \"date\": \"%s\",\n"
+            "  \"version\": \"%s\", \"commit\": \"%s\", \"build\": \"%s\", \"repeats\": %d,\n"
+            "  \"results\": [\n",
+            model, sysconf(_SC_NPROCESSORS_ONLN), date, apf_version(),
+            options->commit ? options->commit : "", apf_build_info(), options->repeats);
+    for (int i = 0; i < count; i++) {
+      write_result(file, &results[i]);
+      fprintf(file, "%s\n", i + 1 < count ? "," : "");
+    }
+    fprintf(file, "  ]\n}\n");
+  }
+  if (file && !ferror(file) && fclose(file) == 0) return true;
+  perror(options->json);
+  return false;
+}
