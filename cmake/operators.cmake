@@ -14,3 +14,13 @@ apf_operator(direct_to_reflection f32 f64)
 apf_operator(conv2d f32 f64)
 apf_operator(compressor_normal f32 f64)
 apf_operator(linear f32 f64)
+apf_operator(stft f32 f64)
+apf_operator(istft f32 f64)
+apf_operator(fft_one_pole f32 f64)
+apf_operator(frequency_filter f32 f64)
+apf_operator(phaser_response f32 f64)
+
+# What the kernels of several operators share.
+apf_cpu_module(fft f32 f64)
+apf_cpu_module(stft_frames f32 f64)
+apf_cpu_module(response f32 f64)

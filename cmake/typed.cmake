@@ -3,6 +3,7 @@
 set(APF_OPERATORS "")
 foreach(dtype f32 f64 c64 c128)
   set(APF_OPERATORS_${dtype} "")
+  set(APF_CPU_MODULES_${dtype} "")
 endforeach()
 
 # apf_operator(NAME DTYPE...): one operator, see operators.cmake.
@@ -10,6 +11,13 @@ macro(apf_operator name)
   list(APPEND APF_OPERATORS ${name})
   foreach(dtype ${ARGN})
     list(APPEND APF_OPERATORS_${dtype} ${name})
+  endforeach()
+endmacro()
+
+# apf_cpu_module(NAME DTYPE...): src/cpu/NAME.c, which the kernels of several operators share.
+macro(apf_cpu_module name)
+  foreach(dtype ${ARGN})
+    list(APPEND APF_CPU_MODULES_${dtype} ${name})
   endforeach()
 endmacro()
 

@@ -216,6 +216,69 @@ APF_FOR_REAL(APF_DECLARE)
 APF_FOR_REAL(APF_DECLARE)
 #undef APF_DECLARE
 
+/**
+ * Short-time Fourier transform: T / hop + 1 frames of n_fft samples, frame f centred on sample
+ * f hop, a periodic Hann window of `window` samples in its middle.
+ *   X[b,f,k] = sum_i w[i] x[b, f hop - n_fft/2 + i] e^{-2 pi j i k / n_fft},   k = 0..n_fft/2
+ * @param n_fft   even, 2 to 2^24.   @param window 1 to n_fft.   @param hop >= 1.
+ * @param reflect 0: zeros outside the signal; 1: x[-t] = x[t], which needs T > n_fft/2.
+ * @param x (B, T).   @param X (B, T/hop + 1, n_fft/2 + 1, 2), pairs of real and imaginary part.
+ * Backward: dX holds dL/d(re), dL/d(im) of the stored bins.
+ */
+#define APF_DECLARE(S, real)                                                                     \
+  APF_OP apf_stft_forward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft,             \
+                              int64_t window, int64_t hop, int reflect, const real *x, real *X); \
+  APF_OP apf_stft_backward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft,            \
+                               int64_t window, int64_t hop, int reflect, const real *dX,         \
+                               real *dx);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * Inverse short-time Fourier transform: windowed frames added up, divided by the sum of squared
+ * windows. Sizes as above, zeros outside the signal.
+ * @param hop at most window / 2.   @param X (B, T/hop + 1, n_fft/2 + 1, 2).   @param y (B, T).
+ */
+#define APF_DECLARE(S, real)                                                           \
+  APF_OP apf_istft_forward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft,  \
+                               int64_t window, int64_t hop, const real *X, real *y);   \
+  APF_OP apf_istft_backward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft, \
+                                int64_t window, int64_t hop, const real *dy, real *dX);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * One-pole average by frequency sampling: apf_one_pole_forward on a signal of period T.
+ *   y = irfft(rfft(x) c / (1 - (1-c) e^{-jw})),   w = 2 pi k / T
+ * @param x, y (B, T); y may be x.   @param c (B), above 0 and at most 1.
+ * Backward: dx (may be dy) and dc (B) are optional; x is needed for dc alone and may be NULL
+ * without it.
+ */
+#define APF_DECLARE(S, real)                                                                   \
+  APF_OP apf_fft_one_pole_forward_##S(apf_context *ctx, int64_t B, int64_t T, const real *x,   \
+                                      const real *c, real *y);                                 \
+  APF_OP apf_fft_one_pole_backward_##S(apf_context *ctx, int64_t B, int64_t T, const real *dy, \
+                                       const real *x, const real *c, real *dx, real *dc);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * Spectra times a rational response per frame.
+ *   Y[b,f,k] = X[b,f,k] sum_i b[b,f,i] z^i / sum_i a[b,f,i] z^i,   z = e^{-2 pi j k / n_fft}
+ * @param X, Y (B, F, n_fft/2 + 1, 2), n_fft even; Y may be X.
+ * @param b (B, F, Kb), a (B, F, Ka): all coefficients, a[0] too; 1 <= Kb, Ka <= n_fft.
+ * Backward: dX (may be dY), db, da are optional.
+ */
+#define APF_DECLARE(S, real)                                                                     \
+  APF_OP apf_frequency_filter_forward_##S(apf_context *ctx, int64_t B, int64_t F, int64_t n_fft, \
+                                          int64_t Kb, int64_t Ka, const real *X, const real *b,  \
+                                          const real *a, real *Y);                               \
+  APF_OP apf_frequency_filter_backward_##S(                                                      \
+      apf_context *ctx, int64_t B, int64_t F, int64_t n_fft, int64_t Kb, int64_t Ka,             \
+      const real *dY, const real *X, const real *b, const real *a, real *dX, real *db, real *da);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
 #undef APF_OP
 
 #ifdef __cplusplus

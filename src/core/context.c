@@ -116,6 +116,7 @@ void apf_context_destroy(apf_context *ctx)
 {
   if (!ctx) return;
   if (ctx->workspace) ctx->table->release(ctx, ctx->workspace);
+  if (ctx->cache) ctx->cache_free(ctx->cache);
   ctx->table->close(ctx);
   free(ctx);
 }

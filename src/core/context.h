@@ -13,6 +13,8 @@ struct apf_context {
   apf_backend backend;
   int threads;
   void *device; /**< the CUDA backend's own state */
+  void *cache;  /**< what the backend keeps between calls, such as FFT plans; NULL until needed */
+  void (*cache_free)(void *cache); /**< called when the context closes, if cache is not NULL */
   uint64_t seed;
   uint64_t draws; /**< random draws made so far: the counter of the next one */
   void *workspace;

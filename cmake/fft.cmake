@@ -1,0 +1,21 @@
+# The complex transform below src/cpu/fft.c: KissFFT's header (BSD), or a library with FFTW's
+# interface. FFTW itself is GPL: a library linked with it is, too.
+if(APF_FFT STREQUAL "kissfft")
+  find_path(KISSFFT_INCLUDE_DIR kissfft/kissfft.hh REQUIRED)
+  mark_as_advanced(KISSFFT_INCLUDE_DIR)
+  add_library(apf_fft OBJECT src/cpu/fft_kiss.cc)
+  target_include_directories(apf_fft SYSTEM PRIVATE ${KISSFFT_INCLUDE_DIR})
+  # Without it every complex product tests for NaN.
+  target_compile_options(apf_fft PRIVATE -ffinite-math-only)
+  list(APPEND APF_LIBRARIES stdc++)
+  set(APF_STATIC_LIBS "-lstdc++")
+elseif(APF_FFT STREQUAL "fftw")
+  apf_pkg_module(FFTW fftw3)
+  apf_pkg_module(FFTWF fftw3f)
+  add_library(apf_fft OBJECT src/cpu/fft_fftw.c)
+  target_link_libraries(apf_fft PRIVATE PkgConfig::FFTW PkgConfig::FFTWF)
+else()
+  message(FATAL_ERROR "APF_FFT is '${APF_FFT}', expected kissfft or fftw")
+endif()
+target_link_libraries(apf_fft PRIVATE apf_build_options)
+list(APPEND APF_OBJECTS $<TARGET_OBJECTS:apf_fft>)
