@@ -19,33 +19,66 @@ apf_context *one_thread_context()
   return make_context({APF_CPU, APF_SIMD_AUTO, 1});
 }
 
-/** Up and down again through the interpolation, many times. */
-std::vector<double> interpolate_repeatedly(apf_context *ctx, uint64_t seed)
+/** Every gradient of a signal that goes through interpolation, FIR, all-pole, recurrence and
+ * ballistics, some times over. */
+template <class T>
+std::vector<T> run_a_chain(apf_context *ctx, uint64_t seed)
 {
-  const int64_t F = 5, T = 300, C = 3;
-  std::vector<double> frames = random_values<double>(F * C, seed), samples(T * C);
-  for (int i = 0; i < 50; i++) {
-    EXPECT_EQ(apf_interpolate_forward_f64(ctx, 1, F, T, C, frames.data(), samples.data()), APF_OK);
-    EXPECT_EQ(apf_interpolate_backward_f64(ctx, 1, F, T, C, samples.data(), frames.data()), APF_OK);
-    for (double &v : frames) v *= 0.02;
+  const int64_t B = 3, N = 300, F = 5, M = 2;
+  const std::vector<T> frames = random_values<T>(B * F * M, seed, 0.4),
+                       slow = random_values<T>(B * F, seed + 1, 0.4), rate(B, T(0.1));
+  std::vector<T> a(B * N), x = random_values<T>(B * N, seed + 2), u(B * N), v(B * N), w(B * N),
+                           y(B * N), dy(B * N), da(B * N), db(B * F * M), dframes(B * F * M),
+                           dslow(B * F), dattack(B), drelease(B);
+  for (int i = 0; i < 20; i++) {
+    APF_EXPECT_OK(op::interpolate_forward<T>(ctx, B, F, N, 1, slow.data(), a.data()));
+    APF_EXPECT_OK(
+        op::fir_forward<T>(ctx, B, N, F, M, x.data(), frames.data(), nullptr, u.data(), nullptr));
+    APF_EXPECT_OK(op::allpole_forward<T>(ctx, B, N, F, M, u.data(), frames.data(), nullptr,
+                                         v.data(), nullptr));
+    APF_EXPECT_OK(
+        op::recurrence_forward<T>(ctx, B, N, N, v.data(), a.data(), nullptr, w.data(), nullptr));
+    APF_EXPECT_OK(op::ballistics_forward<T>(ctx, B, N, w.data(), nullptr, rate.data(), rate.data(),
+                                            y.data(), nullptr));
+    APF_EXPECT_OK(op::ballistics_backward<T>(ctx, B, N, x.data(), nullptr, w.data(), nullptr,
+                                             rate.data(), rate.data(), y.data(), dy.data(), nullptr,
+                                             dattack.data(), drelease.data()));
+    APF_EXPECT_OK(op::recurrence_backward<T>(ctx, B, N, N, dy.data(), nullptr, a.data(), nullptr,
+                                             w.data(), dy.data(), da.data(), nullptr));
+    APF_EXPECT_OK(op::allpole_backward<T>(ctx, B, N, F, M, dy.data(), nullptr, frames.data(),
+                                          nullptr, v.data(), dy.data(), dframes.data(), nullptr));
+    APF_EXPECT_OK(op::fir_backward<T>(ctx, B, N, F, M, dy.data(), nullptr, x.data(), frames.data(),
+                                      nullptr, u.data(), db.data(), nullptr));
+    APF_EXPECT_OK(op::interpolate_backward<T>(ctx, B, F, N, 1, da.data(), dslow.data()));
+    x.swap(u);
   }
-  return samples;
+  for (const std::vector<T> *part : {&y, &db, &dframes, &dslow, &dattack, &drelease})
+    x.insert(x.end(), part->begin(), part->end());
+  return x;
 }
 
 TEST(Threads, TwoContextsComputeWhatEachComputesAlone)
 {
   std::vector<double> alone[2], together[2];
+  std::vector<float> alone_f32[2], together_f32[2];
   apf_context *ctx = one_thread_context();
-  for (int i = 0; i < 2; i++) alone[i] = interpolate_repeatedly(ctx, i);
+  for (int i = 0; i < 2; i++) {
+    alone[i] = run_a_chain<double>(ctx, 10 * i);
+    alone_f32[i] = run_a_chain<float>(ctx, 10 * i);
+  }
   apf_context_destroy(ctx);
 
   in_two_threads([&](int i) {
     apf_context *own = one_thread_context();
-    together[i] = interpolate_repeatedly(own, i);
+    together[i] = run_a_chain<double>(own, 10 * i);
+    together_f32[i] = run_a_chain<float>(own, 10 * i);
     apf_context_destroy(own);
   });
 
-  for (int i = 0; i < 2; i++) EXPECT_EQ(together[i], alone[i]);
+  for (int i = 0; i < 2; i++) {
+    EXPECT_EQ(together[i], alone[i]);
+    EXPECT_EQ(together_f32[i], alone_f32[i]);
+  }
 }
 
 TEST(Threads, MessagesStayWithTheirContext)
