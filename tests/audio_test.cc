@@ -65,7 +65,7 @@ TEST_F(Audio, FloatIsReadBackExactlyAndIntegersToHalfAStep)
 
 TEST_F(Audio, ManyBlocksAndTheSameBytesTwice)
 {
-  const apf_audio audio = ramp(10001);
+  const apf_audio audio = ramp(200001);
 
   APF_ASSERT_OK(write(audio));
   const std::string once = read_bytes(path);
@@ -187,6 +187,32 @@ TEST_F(Audio, NoSamplesAndMissingSamplesAreRefused)
     write_bytes(path, whole.substr(0, length));
     EXPECT_EQ(read(), APF_ERR_FORMAT) << length << ": " << apf_last_error(ctx);
   }
+}
+
+TEST_F(Audio, AHeaderThatAnnouncesTooManySamplesIsRefused)
+{
+  SF_INFO info = {};
+  info.channels = 1;
+  info.samplerate = 44100;
+  info.format = SF_FORMAT_FLAC | SF_FORMAT_PCM_16;
+  const std::vector<float> silence(1000);
+  path = folder.file("lying.flac");
+  SNDFILE *file = sf_open(path.c_str(), SFM_WRITE, &info);
+  ASSERT_NE(file, nullptr);
+  sf_writef_float(file, silence.data(), 1000);
+  sf_close(file);
+  std::string bytes = read_bytes(path);
+
+  /* The last 36 bits of the 8 bytes at 18 are the number of samples. */
+  bytes.replace(22, 4, "\0\0\x10\0", 4);
+  write_bytes(path, bytes);
+  expect_failure(ctx, read(), APF_ERR_FORMAT, {"lying.flac is truncated", "1000 samples of 4096"});
+  bytes.replace(22, 4, "\xff\xff\xff\xff");
+  bytes[21] = static_cast<char>(bytes[21] | 0x0f);
+  write_bytes(path, bytes);
+
+  expect_failure(ctx, read(), APF_ERR_FORMAT, {"1000 samples of 68719476735"});
+  EXPECT_EQ(got.samples, nullptr);
 }
 
 TEST_F(Audio, BadArgumentsAreNamed)

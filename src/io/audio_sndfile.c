@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK_FRAMES = 4096 };
+enum { BLOCK_FRAMES = 4096, FIRST_FRAMES = 1 << 16 };
 
 /** A descriptor as libsndfile's virtual file; `failed` is the first error number. */
 typedef struct stream {
@@ -115,27 +115,61 @@ static apf_status find_part(apf_context *ctx, const char *path, const SF_INFO *i
   return APF_OK;
 }
 
+static apf_status no_memory(apf_context *ctx, const char *path, int channels, int64_t frames)
+{
+  return apf_fail(ctx, APF_ERR_MEMORY, "apf_audio_read",
+                  "cannot allocate %d channels of %" PRId64 " samples of %s", channels, frames,
+                  path);
+}
+
+/** Room for `frames` interleaved frames; the old memory stays where that fails. */
+static bool resize(float **block, int channels, int64_t frames)
+{
+  const int64_t sizes[] = {channels, frames, sizeof(float)};
+  const int64_t bytes = apf_product(3, sizes);
+  float *larger = bytes > 0 ? realloc(*block, (size_t)bytes) : NULL;
+  if (larger) *block = larger;
+  return larger != NULL;
+}
+
+/** Reads `frames` interleaved frames. Memory grows with what is there: a header may lie. */
+static apf_status read_frames(apf_context *ctx, const char *path, SNDFILE *file, int channels,
+                              int64_t frames, float **block)
+{
+  int64_t capacity = 0, at = 0, got = 1;
+  while (at < frames && got > 0) {
+    if (at == capacity) {
+      capacity = capacity == 0 ? FIRST_FRAMES : 2 * capacity;
+      if (capacity > frames) capacity = frames;
+      if (!resize(block, channels, capacity)) return no_memory(ctx, path, channels, capacity);
+    }
+    got = sf_readf_float(file, *block + at * channels, capacity - at);
+    if (got > 0) at += got;
+  }
+  if (at < frames)
+    return apf_fail(ctx, APF_ERR_FORMAT, "apf_audio_read",
+                    "%s is truncated: %" PRId64 " samples of %" PRId64 " (%s)", path, at, frames,
+                    sf_strerror(file));
+  return APF_OK;
+}
+
 /** Fills out->samples from the file's present position. */
 static apf_status read_samples(apf_context *ctx, const char *path, SNDFILE *file, apf_audio *out)
 {
-  float *block = malloc(sizeof(float) * BLOCK_FRAMES * (size_t)out->channels);
-  if (!block) return apf_fail(ctx, APF_ERR_MEMORY, "apf_audio_read", "cannot allocate a block");
-  int64_t at = 0;
-  while (at < out->frames) {
-    const int64_t left = out->frames - at;
-    const int64_t got = sf_readf_float(file, block, left < BLOCK_FRAMES ? left : BLOCK_FRAMES);
-    if (got <= 0) break;
-    for (int c = 0; c < out->channels; c++)
-      for (int64_t t = 0; t < got; t++)
-        out->samples[c * out->frames + at + t] = block[t * out->channels + c];
-    at += got;
+  float *block = NULL;
+  apf_status status = read_frames(ctx, path, file, out->channels, out->frames, &block);
+  if (status == APF_OK && out->channels == 1) {
+    out->samples = block;
+    return APF_OK;
   }
+  if (status == APF_OK && !resize(&out->samples, out->channels, out->frames))
+    status = no_memory(ctx, path, out->channels, out->frames);
+  if (status == APF_OK)
+    for (int c = 0; c < out->channels; c++)
+      for (int64_t t = 0; t < out->frames; t++)
+        out->samples[c * out->frames + t] = block[t * out->channels + c];
   free(block);
-  if (at < out->frames)
-    return apf_fail(ctx, APF_ERR_FORMAT, "apf_audio_read",
-                    "%s is truncated: %" PRId64 " samples of %" PRId64 " (%s)", path, at,
-                    out->frames, sf_strerror(file));
-  return APF_OK;
+  return status;
 }
 
 static apf_status read_part(apf_context *ctx, const char *path, SNDFILE *file, const SF_INFO *info,
@@ -150,13 +184,6 @@ static apf_status read_part(apf_context *ctx, const char *path, SNDFILE *file, c
   out->channels = info->channels;
   out->sample_rate = info->samplerate;
   out->frames = end - begin;
-  const int64_t sizes[] = {out->channels, out->frames, sizeof(float)};
-  const int64_t bytes = apf_product(3, sizes);
-  if (bytes > 0) out->samples = malloc((size_t)bytes);
-  if (!out->samples)
-    return apf_fail(ctx, APF_ERR_MEMORY, "apf_audio_read",
-                    "cannot allocate %d channels of %" PRId64 " samples of %s", out->channels,
-                    out->frames, path);
   if (begin > 0 && sf_seek(file, begin, SEEK_SET) != begin)
     return apf_fail(ctx, APF_ERR_FORMAT, "apf_audio_read", "cannot go to %g s of %s: %s", start_s,
                     path, sf_strerror(file));
