@@ -100,6 +100,11 @@ static inline wide wide_add(wide sum, scalar a)
   return (wide){sum.re + (double)a.re, sum.im + (double)a.im};
 }
 
+static inline wide wide_join(wide a, wide b)
+{
+  return (wide){a.re + b.re, a.im + b.im};
+}
+
 static inline scalar wide_round(wide sum)
 {
   return (scalar){(real)sum.re, (real)sum.im};
@@ -115,6 +120,11 @@ static inline wide wide_zero(void)
 static inline wide wide_add(wide sum, scalar a)
 {
   return sum + (double)a;
+}
+
+static inline wide wide_join(wide a, wide b)
+{
+  return a + b;
 }
 
 static inline scalar wide_round(wide sum)
