@@ -25,8 +25,8 @@
  *   };
  *   apf_var apf_gain(apf_graph *g, apf_var x, apf_var a)
  *   {
- *     apf_shape shape = apf_graph_shape(g, x), a_shape = apf_graph_shape(g, a);
- *     if (apf_graph_failed(g)) return APF_NO_VAR;
+ *     apf_shape shape = APF_SHAPE_OF(g, x), a_shape = APF_SHAPE_OF(g, a);
+ *     if (apf_graph_status(g) != APF_OK) return APF_NO_VAR;
  *     if (shape.dims != 2 || a_shape.dims != 1 || a_shape.size[0] != shape.size[0])
  *       return apf_graph_refuse(g, __func__, "x is %s, a is %s, expected [B,T] and [B]",
  *                               APF_SHAPE_TEXT(shape), APF_SHAPE_TEXT(a_shape));
@@ -91,7 +91,7 @@ typedef struct apf_node_kind {
   bool view;
 } apf_node_kind;
 
-/** apf_CALL(s, fir_forward, B, ...): the operator of the graph's type. Arrays are void pointers,
+/** APF_CALL(s, fir_forward, B, ...): the operator of the graph's type. Arrays are void pointers,
  *  which C converts; the operator itself refuses NULL. */
 #define APF_CALL(s, op, ...)                                     \
   ((s)->dtype == APF_F32 ? apf_##op##_f32((s)->ctx, __VA_ARGS__) \
@@ -106,8 +106,10 @@ void apf_graph_add_outputs(apf_graph *g, const apf_node_kind *kind, const apf_va
                            int n_inputs, const apf_shape *shapes, int n_outputs, apf_var *outputs,
                            const void *attributes, size_t attribute_bytes);
 
-/** Whether a mistake was made already: then do nothing and return APF_NO_VAR. */
-bool apf_graph_failed(const apf_graph *g);
+/** The shape of an argument; records the mistake if it is no tensor of this graph. */
+#define APF_SHAPE_OF(g, argument) apf_graph_argument_shape(g, __func__, #argument, argument)
+apf_shape apf_graph_argument_shape(apf_graph *g, const char *function, const char *name, apf_var v);
+
 /** Records a mistake (APF_ERR_ARGUMENT) with a message, unless there is one; returns APF_NO_VAR. */
 apf_var apf_graph_refuse(apf_graph *g, const char *function, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
