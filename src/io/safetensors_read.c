@@ -69,7 +69,7 @@ static shown show(const char *name)
 {
   shown out;
   size_t n = 0;
-  for (; name[n] && n < sizeof out.text - 1; n++)
+  for (; n < sizeof out.text - 1 && name[n]; n++)
     out.text[n] = (unsigned char)name[n] < 0x20 || name[n] == 0x7f ? '?' : name[n];
   out.text[n] = '\0';
   return out;
