@@ -102,6 +102,23 @@ apf_var apf_interpolate(apf_graph *g, apf_var x, int axis, int64_t T);
 /** Reflection coefficients [...,M] in (-1, 1) to the a of a stable all-pole filter [...,M]. */
 apf_var apf_reflection_to_direct(apf_graph *g, apf_var k);
 
+/* --- the compressor -------------------------------------------------------------------------- */
+/* As above: leading axes are broadcast, optional arguments may be APF_NO_VAR. */
+
+/** y[t] = (1 - c) y[t-1] + c x[t].  x [...,T]; c, zi [...]. */
+apf_var apf_one_pole(apf_graph *g, apf_var x, apf_var c, apf_var zi);
+/** The same from whole-signal transforms, as if x were periodic. */
+apf_var apf_fft_one_pole(apf_graph *g, apf_var x, apf_var c);
+/** Mean over channels of max(x^2, 1e-8).  x [...,C,T] to [...,T]. */
+apf_var apf_compressor_level(apf_graph *g, apf_var x);
+/** Averaged power to gain; docs/compressor_curve.md. power [...,T]; the others [...], in dB and as
+ *  ratios; the expander's are optional. */
+apf_var apf_compressor_curve(apf_graph *g, apf_var power, apf_var threshold, apf_var ratio,
+                             apf_var exp_threshold, apf_var exp_ratio);
+/** 10^(make_up/20) x[c,t] gain[t+delay], gain 1 at the end.  x [...,C,T]; gain [...,T]; make_up
+ *  [...], optional. */
+apf_var apf_compressor_apply(apf_graph *g, apf_var x, apf_var gain, apf_var make_up, int64_t delay);
+
 /* --- losses ---------------------------------------------------------------------------------- */
 /* pred [...,T] against target of the same shape, or of its trailing axes (a batch of parameter sets
  * against one recording). The first `keep` axes of pred stay in the loss: 0 gives a scalar, 1 one
