@@ -54,6 +54,8 @@ typedef struct apf_effect {
   apf_var (*describe)(apf_graph *graph, const apf_model *model, apf_var x, int64_t sets,
                       apf_mode mode);
 
+  bool preemphasized; /**< the best model is the one with the least esr_preemphasized, else esr */
+
   /** What training minimises for y and target of the same shape: one value per parameter set. */
   apf_var (*loss)(apf_graph *graph, apf_var y, apf_var target);
 
