@@ -48,8 +48,13 @@ int main(int argc, char **argv)
     printf("allpole %s\n", apf_version());
     return EXIT_OK;
   }
-  for (int i = 0; i < COMMAND_COUNT; i++)
-    if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+  for (int i = 0; i < COMMAND_COUNT; i++) {
+    if (strcmp(argv[1], commands[i].name) != 0) continue;
+    char title[64]; /* what getopt puts before its messages */
+    snprintf(title, sizeof title, "allpole %s", commands[i].name);
+    argv[1] = title;
+    return commands[i].run(argc - 1, argv + 1);
+  }
   fprintf(stderr, "allpole: \"%s\" is no command\n\n", argv[1]);
   help(stderr);
   return EXIT_USAGE;

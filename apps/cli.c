@@ -55,25 +55,6 @@ bool parse_count(const char *command, const char *option, const char *value, int
   return false;
 }
 
-bool parse_part(const char *command, const char *option, const char *value, double part[2])
-{
-  const char *colon = strchr(value, ':');
-  char *end = NULL;
-  bool valid = colon != NULL;
-  if (valid) {
-    part[0] = colon == value ? 0 : strtod(value, &end);
-    valid = colon == value || end == colon;
-  }
-  if (valid) {
-    part[1] = colon[1] == '\0' ? INFINITY : strtod(colon + 1, &end);
-    valid = colon[1] == '\0' || (end != colon + 1 && *end == '\0');
-  }
-  if (valid && part[0] >= 0 && part[1] > part[0]) return true;
-  usage_error(command, "--%s is \"%s\", expected START:END in seconds with 0 <= START < END",
-              option, value);
-  return false;
-}
-
 bool parse_context_option(const char *command, int option, const char *value,
                           apf_context_options *options)
 {
@@ -99,4 +80,15 @@ bool parse_context_option(const char *command, int option, const char *value,
       return true;
     default: return false;
   }
+}
+
+apf_status set_from_text(apf_context *ctx, apf_model *model, const char *entry)
+{
+  char name[64];
+  const char *equals = strchr(entry, '=');
+  size_t length = equals ? (size_t)(equals - entry) : strlen(entry);
+  if (length >= sizeof name) length = sizeof name - 1;
+  memcpy(name, entry, length);
+  name[length] = '\0';
+  return apf_model_set_text(ctx, model, name, equals ? equals + 1 : "");
 }

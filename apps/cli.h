@@ -37,7 +37,7 @@ bool parse_number(const char *command, const char *option, const char *value, do
                   double maximum, double *out);
 bool parse_count(const char *command, const char *option, const char *value, int64_t minimum,
                  int64_t maximum, int64_t *out);
-/** "START:END" in seconds; either side may be empty. */
-bool parse_part(const char *command, const char *option, const char *value, double part[2]);
+/** "NAME=VALUE" into apf_model_set_text. */
+apf_status set_from_text(apf_context *ctx, apf_model *model, const char *entry);
 
 #endif

@@ -57,7 +57,7 @@ int command_info(int argc, char **argv)
   static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
   int option;
   while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-    if (option != 'h') return usage_error("info", "unknown option");
+    if (option != 'h') return EXIT_USAGE; /* getopt has said what is wrong */
     fputs(info_help, stdout);
     return EXIT_OK;
   }

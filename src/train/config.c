@@ -122,11 +122,11 @@ static void put_path(json_t *json, const char *key, const char *path)
   free(absolute);
 }
 
-/** A part of the recording; an end of infinity (to the end) is null in JSON. */
+/** A part of the recording; a negative end (to the end of the file) is null in JSON. */
 static void put_part(json_t *json, const char *key, const double part[2])
 {
   if (isnan(part[0])) return;
-  json_t *end = isfinite(part[1]) ? json_real(part[1]) : json_null();
+  json_t *end = part[1] >= 0 ? json_real(part[1]) : json_null();
   json_object_set_new(json, key, json_pack("[f, o]", part[0], end));
 }
 

@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "io/audio.h"
+#include <allpole/audio.h>
+
 #include "io/file.h"
 #include "train/learner.h"
 #include "train/model_file.h"
@@ -251,8 +252,8 @@ static apf_status take_step(run *r, apf_train_callback callback, void *user,
     status = validate_step(r);
     if (status == APF_ERR_NOT_FINITE) {
       char reason[sizeof result->reason];
-      snprintf(reason, sizeof reason, "the model rendered values that are not finite after step %lld",
-               (long long)r->step);
+      snprintf(reason, sizeof reason,
+               "the model rendered values that are not finite after step %lld", (long long)r->step);
       return end_with(result, APF_TRAIN_DIVERGED, reason);
     }
     APF_TRY(status);
@@ -280,10 +281,10 @@ static apf_status train(run *r, apf_train_callback callback, void *user, apf_tra
   result->before = r->before;
   APF_TRY(validate(r, r->best, &result->after));
   const apf_audio audio = {.sample_rate = r->valid.sample_rate,
-                           .channels = r->valid.channels,
+                           .channels = (int)r->valid.channels,
                            .frames = r->valid.frames,
                            .samples = r->rendered};
-  APF_TRY(apf_audio_write(r->ctx, path_in(r, "valid.wav", path), &audio, APF_AUDIO_FLOAT));
+  APF_TRY(apf_audio_write(r->ctx, path_in(r, "valid.wav", path), APF_AUDIO_FLOAT32, &audio));
   if (result->end != APF_TRAIN_STOPPED) APF_TRY(write_result(r, result));
   result->seconds = seconds_since(&r->start);
   return APF_OK;
