@@ -1,0 +1,118 @@
+#include "plot.h"
+
+#include <float.h>
+#include <math.h>
+#include <plplot.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WIDTH = 1000, HEIGHT = 420, FIRST_COLOR = 1, GRID_COLOR = 14, AXIS_COLOR = 15 };
+
+/* Background, then line colours that the colour-blind tell apart (Okabe and Ito). */
+static const PLINT red[] = {255, 0, 213, 0, 204};
+static const PLINT green[] = {255, 114, 94, 158, 121};
+static const PLINT blue[] = {255, 178, 0, 115, 167};
+
+typedef struct range {
+  double low, high;
+} range;
+
+static double shown(const plot_figure *figure, double y)
+{
+  if (!figure->log_y) return y;
+  return y > 0 ? log10(y) : NAN;
+}
+
+static void widen(range *r, double value)
+{
+  if (!isfinite(value)) return;
+  if (value < r->low) r->low = value;
+  if (value > r->high) r->high = value;
+}
+
+/** A range that can be drawn: not empty, with some air if it came from data. */
+static range settle(range r, double low, double high, double air)
+{
+  if (low < high) return (range){low, high};
+  if (!(r.low <= r.high)) return (range){0, 1};
+  double margin = (r.high - r.low) * air;
+  if (r.high - r.low < DBL_MIN) margin = fabs(r.high) * 0.1 + 1e-3;
+  return (range){r.low - margin, r.high + margin};
+}
+
+/** Draws a line's finite stretches. */
+static void draw(const plot_figure *figure, const plot_line *line, double *y)
+{
+  int start = 0;
+  for (int i = 0; i < line->count; i++) y[i] = shown(figure, line->y[i]);
+  for (int i = 0; i <= line->count; i++) {
+    if (i < line->count && isfinite(y[i]) && isfinite(line->x[i])) continue;
+    if (i - start > 1) plline(i - start, line->x + start, y + start);
+    start = i + 1;
+  }
+}
+
+static bool start_page(const char *path)
+{
+  FILE *file = fopen(path, "w");
+  if (!file) return false;
+  plsdev("svg");
+  plsfile(file); /* PLplot closes it, and would exit if it could not open it itself */
+  plspage(0, 0, WIDTH, HEIGHT, 0, 0);
+  plscolbg(255, 255, 255);
+  plscmap0n(AXIS_COLOR + 1);
+  for (int i = 0; i <= PLOT_MOST_LINES; i++) plscol0(i, red[i], green[i], blue[i]);
+  plscol0(GRID_COLOR, 215, 215, 215);
+  plscol0(AXIS_COLOR, 60, 60, 60);
+  plinit();
+  plschr(0, 0.75);
+  pladv(0);
+  plvpor(0.08, 0.97, 0.15, 0.87);
+  return true;
+}
+
+static void draw_legend(int count, const plot_line *lines)
+{
+  for (int i = 0; i < count && count > 1; i++) {
+    plcol0(FIRST_COLOR + i);
+    plmtex("t", 0.8, 1.0 - 0.22 * (count - 1 - i), 1.0, lines[i].name);
+  }
+}
+
+bool plot_write(const char *path, const plot_figure *figure, int count, const plot_line *lines)
+{
+  range x = {INFINITY, -INFINITY}, y = {INFINITY, -INFINITY};
+  int longest = 1;
+  for (int i = 0; i < count; i++) {
+    if (lines[i].count > longest) longest = lines[i].count;
+    for (int k = 0; k < lines[i].count; k++) {
+      widen(&x, lines[i].x[k]);
+      widen(&y, shown(figure, lines[i].y[k]));
+    }
+  }
+  x = settle(x, figure->x_min, figure->x_max, 0);
+  y = settle(y, figure->y_min, figure->y_max, 0.05);
+  double *buffer = malloc(sizeof *buffer * (size_t)longest);
+  if (!buffer || !start_page(path)) {
+    free(buffer);
+    return false;
+  }
+  plwind(x.low, x.high, y.low, y.high);
+  plcol0(GRID_COLOR);
+  plbox("g", 0, 0, figure->log_y ? "lg" : "g", 0, 0);
+  plcol0(AXIS_COLOR);
+  plbox("bcnst", 0, 0, figure->log_y ? "bclnst" : "bcnst", 0, 0);
+  plmtex("b", 3.2, 0.5, 0.5, figure->x_label);
+  plmtex("l", 4.5, 0.5, 0.5, figure->y_label);
+  plmtex("t", 0.8, 0.0, 0.0, figure->title);
+  for (int i = 0; i < count; i++) {
+    plcol0(FIRST_COLOR + i);
+    plwidth(i == 0 ? 1.6 : 1.2);
+    draw(figure, &lines[i], buffer);
+  }
+  draw_legend(count, lines);
+  plend();
+  free(buffer);
+  return access(path, R_OK) == 0;
+}
