@@ -69,13 +69,12 @@ static bool read_history(material *m)
   return good || complain(path, "holds something else than a step per line");
 }
 
-/** valid.wav begins where the validation part does; its length says where the part ends. */
 static bool read_recordings(apf_context *ctx, material *m)
 {
   char path[PATH_SIZE];
   const char *input = json_string_value(json_object_get(m->config, "input"));
   const char *target = json_string_value(json_object_get(m->config, "target"));
-  json_t *part = json_object_get(m->config, "valid_part");
+  json_t *part = json_object_get(m->config, "valid");
   double start = json_number_value(json_array_get(part, 0));
   double end = json_number_value(json_array_get(part, 1));
   if (!input || !target || apf_audio_read(ctx, input, start, end, &m->dry) != APF_OK ||

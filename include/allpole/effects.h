@@ -64,6 +64,9 @@ APF_API APF_MUST_CHECK apf_status apf_model_save(apf_context *ctx, const apf_mod
 
 APF_API const char *apf_model_effect(const apf_model *model);
 APF_API int apf_model_sample_rate(const apf_model *model);
+/** The same model for another rate: times and frequencies keep their values in ms and Hz. */
+APF_API APF_MUST_CHECK apf_status apf_model_set_sample_rate(apf_context *ctx, apf_model *model,
+                                                            int sample_rate);
 
 APF_API int apf_model_parameter_count(const apf_model *model);
 /** NULL outside 0 <= index < count. */

@@ -48,7 +48,7 @@ typedef struct apf_train_options {
       *set; /**< "name=value" for parameters (initial values) and options of the model */
   int set_count;
   double segment[2]; /**< s; training part, start and end; end < 0: to the end of the file */
-  double valid[2]; /**< s; validation part, likewise */
+  double valid[2];   /**< s; validation part, likewise */
   double excerpt;    /**< s; length of the excerpts a batch is made of; 0: the part as one */
   int64_t batch;     /**< excerpts a step */
   int64_t steps;

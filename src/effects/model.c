@@ -98,6 +98,13 @@ static void list_effects(char *text, size_t size)
     used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", apf_effect_name(i));
 }
 
+static apf_status check_rate(apf_context *ctx, const char *function, int sample_rate)
+{
+  if (sample_rate >= MINIMUM_RATE && sample_rate <= MAXIMUM_RATE) return APF_OK;
+  return apf_fail(ctx, APF_ERR_ARGUMENT, function, "sample_rate is %d Hz, expected %d to %d",
+                  sample_rate, MINIMUM_RATE, MAXIMUM_RATE);
+}
+
 apf_status apf_model_create(apf_context *ctx, const char *effect, int sample_rate, apf_model **out)
 {
   if (!ctx) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "ctx is NULL");
@@ -110,10 +117,7 @@ apf_status apf_model_create(apf_context *ctx, const char *effect, int sample_rat
     return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "effect is \"%s\", expected one of: %s",
                     effect ? effect : "NULL", known);
   }
-  if (sample_rate < MINIMUM_RATE || sample_rate > MAXIMUM_RATE)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "sample_rate is %d Hz, expected %d to %d",
-                    sample_rate, MINIMUM_RATE, MAXIMUM_RATE);
-
+  APF_TRY(check_rate(ctx, __func__, sample_rate));
   apf_model *model = allocate_model(found, sample_rate);
   if (!model) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for a model");
   apf_status status = apf_model_initialise(ctx, model, ctx->seed);
@@ -163,6 +167,21 @@ const char *apf_model_effect(const apf_model *model)
 int apf_model_sample_rate(const apf_model *model)
 {
   return model->sample_rate;
+}
+
+apf_status apf_model_set_sample_rate(apf_context *ctx, apf_model *model, int sample_rate)
+{
+  if (!model) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "model is NULL");
+  APF_TRY(check_rate(ctx, __func__, sample_rate));
+  if (sample_rate == model->sample_rate) return APF_OK;
+  const apf_effect *effect = model->effect;
+  double *values = malloc(sizeof *values * (size_t)(effect->parameter_count + 1));
+  if (!values) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for the parameters");
+  for (int i = 0; i < effect->parameter_count; i++) values[i] = effect->get(model, i);
+  model->sample_rate = sample_rate;
+  for (int i = 0; i < effect->parameter_count; i++) effect->set(model, i, values[i]);
+  free(values);
+  return APF_OK;
 }
 
 int apf_model_parameter_count(const apf_model *model)

@@ -9,6 +9,7 @@
 #include <allpole/train.h>
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "core/context.h"
 

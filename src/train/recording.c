@@ -65,7 +65,16 @@ static apf_status cut_pair(apf_context *ctx, const char *name, const double part
   return apf_fail(ctx, APF_ERR_MEMORY, "apf_train", "no memory for %s", name);
 }
 
-apf_status apf_pairs_read(apf_context *ctx, const apf_train_config *config, apf_pair *train,
+/** The configuration tells from then on which parts were taken. */
+static void record_part(apf_train_config *config, const char *key, const double part[2],
+                        const apf_audio *audio)
+{
+  double length = (double)audio->frames / audio->sample_rate;
+  json_object_set_new(config->json, key,
+                      json_pack("[f, f]", part[0], part[1] < length ? part[1] : length));
+}
+
+apf_status apf_pairs_read(apf_context *ctx, apf_train_config *config, apf_pair *train,
                           apf_pair *valid)
 {
   enum { TRAIN_PARTS = 4, ALL_PARTS = 5 }; /* four fifths to train on */
@@ -87,6 +96,8 @@ apf_status apf_pairs_read(apf_context *ctx, const apf_train_config *config, apf_
     valid_part = train_part;
   APF_TRY_GOTO(cut_pair(ctx, "segment", train_part, &input, &target, train), done);
   APF_TRY_GOTO(cut_pair(ctx, "valid", valid_part, &input, &target, valid), done);
+  record_part(config, "segment", train_part, &input);
+  record_part(config, "valid", valid_part, &input);
 done:
   apf_audio_free(&input);
   apf_audio_free(&target);

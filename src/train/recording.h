@@ -14,7 +14,7 @@ typedef struct apf_pair {
 /** Reads both files of the configuration and cuts out the parts for training and validation.
  * Without parts in the configuration: the first four fifths to train on, the rest to validate on.
  */
-apf_status apf_pairs_read(apf_context *ctx, const apf_train_config *config, apf_pair *train,
+apf_status apf_pairs_read(apf_context *ctx, apf_train_config *config, apf_pair *train,
                           apf_pair *valid);
 void apf_pair_clear(apf_pair *pair);
 

@@ -1,0 +1,329 @@
+/* The command as a user meets it: exit codes, messages, files. APF_COMMAND is its path. */
+#include <allpole/allpole.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Outcome {
+  int code = -1; /* exit code, or 128 + signal */
+  std::string out, err;
+};
+
+std::string slurp(const fs::path &path)
+{
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override
+  {
+    char pattern[] = "/tmp/allpole-cli-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern), nullptr);
+    dir = pattern;
+    ASSERT_EQ(apf_context_create(nullptr, &ctx), APF_OK);
+  }
+  void TearDown() override
+  {
+    apf_context_destroy(ctx);
+    fs::remove_all(dir);
+  }
+
+  /** Starts the command in `dir` with its output in files. */
+  pid_t start(const std::vector<std::string> &arguments)
+  {
+    pid_t pid = fork();
+    if (pid != 0) return pid;
+    if (chdir(dir.c_str()) != 0 || !freopen("stdout.txt", "w", stdout) ||
+        !freopen("stderr.txt", "w", stderr))
+      _exit(127);
+    std::vector<char *> argv = {const_cast<char *>(APF_COMMAND)};
+    for (const std::string &a : arguments) argv.push_back(const_cast<char *>(a.c_str()));
+    argv.push_back(nullptr);
+    execv(APF_COMMAND, argv.data());
+    _exit(127);
+  }
+  Outcome finish(pid_t pid)
+  {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+            slurp(dir / "stdout.txt"), slurp(dir / "stderr.txt")};
+  }
+  Outcome run(const std::vector<std::string> &arguments) { return finish(start(arguments)); }
+
+  void expect(const Outcome &got, int code, std::initializer_list<const char *> words)
+  {
+    EXPECT_EQ(got.code, code) << got.err;
+    for (const char *word : words)
+      EXPECT_NE(got.err.find(word), std::string::npos) << "no '" << word << "' in: " << got.err;
+  }
+
+  void write_audio(const std::string &name, int channels, int rate, std::vector<float> samples)
+  {
+    apf_audio audio = {channels, rate, static_cast<int64_t>(samples.size()) / channels,
+                       samples.data()};
+    ASSERT_EQ(apf_audio_write(ctx, (dir / name).c_str(), APF_AUDIO_FLOAT32, &audio), APF_OK)
+        << apf_last_error(ctx);
+  }
+
+  /** Noise whose level moves, and the same through a compressor with these settings. */
+  void write_pair(double seconds = 1.0, int rate = 16000)
+  {
+    std::mt19937 generator(7);
+    std::normal_distribution<float> normal(0, 0.2f);
+    std::vector<float> dry(static_cast<size_t>(seconds * rate));
+    for (size_t t = 0; t < dry.size(); t++)
+      dry[t] = normal(generator) * static_cast<float>(0.05 + std::pow(std::sin(9.0 * t / rate), 2));
+    apf_model *model = nullptr;
+    ASSERT_EQ(apf_model_create(ctx, "compressor", rate, &model), APF_OK) << apf_last_error(ctx);
+    ASSERT_EQ(apf_model_set(ctx, model, "ratio", 5), APF_OK);
+    ASSERT_EQ(apf_model_set(ctx, model, "threshold", -25), APF_OK);
+    std::vector<float> wet(dry.size());
+    ASSERT_EQ(apf_model_render(ctx, model, 1, dry.size(), dry.data(), wet.data()), APF_OK);
+    apf_model_destroy(model);
+    write_audio("dry.wav", 1, rate, dry);
+    write_audio("wet.wav", 1, rate, wet);
+  }
+
+  std::vector<std::string> train(const std::string &out, std::vector<std::string> more = {})
+  {
+    std::vector<std::string> all = {"train",   "compressor", "--input", "dry.wav", "--target",
+                                    "wet.wav", "--out",      out};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  fs::path dir;
+  apf_context *ctx = nullptr;
+};
+
+const char *const kRunFiles[] = {"config.json",      "metrics.jsonl", "best.safetensors",
+                                 "last.safetensors", "valid.wav",     "result.json"};
+
+}  // namespace
+
+TEST_F(Cli, HelpTeachesAndSucceeds)
+{
+  for (const char *command : {"train", "render", "evaluate", "info"}) {
+    Outcome got = run({command, "--help"});
+    EXPECT_EQ(got.code, 0) << command;
+    EXPECT_NE(got.out.find("usage: allpole " + std::string(command)), std::string::npos);
+  }
+  EXPECT_NE(run({"--help"}).out.find("A first session"), std::string::npos);
+  EXPECT_NE(run({"--version"}).out.find(apf_version()), std::string::npos);
+  EXPECT_NE(run({"info"}).out.find("compressor"), std::string::npos);
+  EXPECT_NE(run({"info", "compressor"}).out.find("ratio"), std::string::npos);
+}
+
+TEST_F(Cli, WrongCommandLinesExitWithTwo)
+{
+  expect(run({}), 2, {"usage"});
+  expect(run({"tarin"}), 2, {"tarin"});
+  expect(run({"train"}), 2, {"missing"});
+  expect(run({"train", "compressor", "--input", "a.wav", "--target", "b.wav"}), 2, {"--out"});
+  expect(run({"train", "--bogus"}), 2, {"bogus"});
+  expect(run(train("run", {"--steps", "many"})), 2, {"--steps", "many", "whole number"});
+  expect(run(train("run", {"--segment", "3:1"})), 2, {"--segment", "3:1"});
+  expect(run(train("run", {"--dtype", "f16"})), 2, {"f16", "f32 or f64"});
+  expect(run(train("run", {"--backend", "tpu"})), 2, {"tpu", "cpu or cuda"});
+  expect(run({"render", "--model", "m"}), 2, {"--input"});
+  expect(run({"evaluate", "--target", "t"}), 2, {"--model"});
+  write_pair();
+  expect(run(train("run", {"--set", "ratoi=3"})), 2, {"ratoi", "did you mean \"ratio\""});
+  expect(run(train("run", {"--set", "ratio=0.5"})), 2, {"ratio is 0.5", "expected 1"});
+  expect(run(train("run", {"--variant", "tdd"})), 2, {"tdd", "td"});
+  expect(run(train("run", {"--recipe", "secret"})), 2, {"secret", "default"});
+  expect(run({"train", "chorus", "-i", "dry.wav", "-t", "wet.wav", "-o", "run"}), 2, {"chorus"});
+  EXPECT_FALSE(fs::exists(dir / "run"));
+}
+
+TEST_F(Cli, BadRecordingsExitWithOneAndLeaveNothing)
+{
+  write_pair();
+  const std::vector<float> second(16000, 0.1f), stereo(32000, 0.1f), none;
+  std::vector<float> broken = second;
+
+  expect(run({"train", "compressor", "-i", "absent.wav", "-t", "wet.wav", "-o", "run"}), 1,
+         {"absent.wav"});
+  std::ofstream(dir / "text.wav") << "no audio at all";
+  expect(run({"train", "compressor", "-i", "text.wav", "-t", "wet.wav", "-o", "run"}), 1,
+         {"text.wav"});
+  write_audio("rate.wav", 1, 44100, second);
+  expect(run({"train", "compressor", "-i", "dry.wav", "-t", "rate.wav", "-o", "run"}), 1,
+         {"16000 Hz", "44100 Hz"});
+  write_audio("stereo.wav", 2, 16000, stereo);
+  expect(run({"train", "compressor", "-i", "stereo.wav", "-t", "wet.wav", "-o", "run"}), 1,
+         {"channels differ", "mono"});
+  write_audio("short.wav", 1, 16000, std::vector<float>(15000, 0.1f));
+  expect(run({"train", "compressor", "-i", "dry.wav", "-t", "short.wav", "-o", "run"}), 1,
+         {"lengths differ", "16000", "15000"});
+  EXPECT_FALSE(fs::exists(dir / "run"));
+}
+
+TEST_F(Cli, NonFiniteAudioIsLocated)
+{
+  write_pair();
+  std::string bytes = slurp(dir / "wet.wav");
+  const uint32_t nan = 0x7fc00000;
+  bytes.replace(bytes.size() - 4 * 8000, 4, reinterpret_cast<const char *>(&nan), 4);
+  std::ofstream(dir / "nan.wav", std::ios::binary) << bytes;
+
+  expect(run({"train", "compressor", "-i", "dry.wav", "-t", "nan.wav", "-o", "run"}), 1,
+         {"nan.wav", "0.5"});
+  EXPECT_FALSE(fs::exists(dir / "run"));
+}
+
+TEST_F(Cli, UnwritableFolderIsToldAndLeavesNothing)
+{
+  write_pair();
+  std::ofstream(dir / "file") << "in the way";
+
+  expect(run(train("file/run")), 1, {"file/run"});
+  EXPECT_EQ(slurp(dir / "file"), "in the way");
+}
+
+TEST_F(Cli, FullDiskIsTold)
+{
+  write_pair();
+  fs::create_directory(dir / "small");
+  if (mount("tmpfs", (dir / "small").c_str(), "tmpfs", 0, "size=16k") != 0)
+    GTEST_SKIP() << "mounting a small tmpfs needs root: " << std::strerror(errno);
+
+  Outcome got = run(train("small/run"));
+
+  umount((dir / "small").c_str());
+  expect(got, 1, {"small/run", "No space left"});
+}
+
+TEST_F(Cli, TrainingLearnsAndLeavesAWholeRun)
+{
+  write_pair(2);
+
+  Outcome got = run(train("run"));
+
+  ASSERT_EQ(got.code, 0) << got.err;
+  for (const char *name : kRunFiles) EXPECT_TRUE(fs::exists(dir / "run" / name)) << name;
+  EXPECT_TRUE(fs::exists(dir / "run/report/index.html"));
+  EXPECT_TRUE(fs::exists(dir / "run/report/gain.svg"));
+  EXPECT_NE(got.out.find("ratio"), std::string::npos);
+  EXPECT_EQ(got.err.find('\r'), std::string::npos) << "piped progress must be plain lines";
+
+  Outcome metrics = run({"evaluate", "--model", "run/best.safetensors", "--input", "dry.wav",
+                         "--target", "wet.wav", "--json"});
+  ASSERT_EQ(metrics.code, 0) << metrics.err;
+  double esr = 1;
+  ASSERT_EQ(std::sscanf(metrics.out.c_str(), "{\"esr\": %lf", &esr), 1) << metrics.out;
+  EXPECT_LT(esr, 1e-4);
+  ASSERT_EQ(run({"render", "-m", "run/best.safetensors", "-i", "dry.wav", "-o", "out.wav"}).code, 0);
+  Outcome same = run({"evaluate", "--rendered", "out.wav", "--target", "wet.wav", "--json"});
+  EXPECT_EQ(same.out, metrics.out);
+}
+
+TEST_F(Cli, SecondRunInOneFolderIsRefused)
+{
+  write_pair();
+  ASSERT_EQ(run(train("run", {"--steps", "1"})).code, 0);
+  const std::string before = slurp(dir / "run/last.safetensors");
+
+  expect(run(train("run")), 1, {"holds a run", "resume"});
+  EXPECT_EQ(slurp(dir / "run/last.safetensors"), before);
+}
+
+TEST_F(Cli, KilledRunResumesBitForBit)
+{
+  write_pair();
+  const std::vector<std::string> settings = {"--optimizer",   "sgd", "--steps",      "300",
+                                             "--lr",          "1",   "--valid-every", "7",
+                                             "--save-every",  "5",   "--threads",    "1"};
+  ASSERT_EQ(run(train("whole", settings)).code, 0);
+
+  pid_t pid = start(train("killed", settings));
+  for (int sitting = 0; sitting < 6; sitting++) {
+    usleep(20000 + 15000 * sitting);
+    kill(pid, SIGKILL);
+    finish(pid);
+    if (fs::exists(dir / "killed/config.json"))
+      pid = start({"train", "--resume", "killed", "--threads", "1"});
+    else
+      pid = start(train("killed", settings));
+  }
+  Outcome last = finish(pid);
+
+  ASSERT_EQ(last.code, 0) << last.err;
+  for (const char *name : kRunFiles)
+    EXPECT_EQ(slurp(dir / "whole" / name), slurp(dir / "killed" / name)) << name;
+}
+
+TEST_F(Cli, InterruptEndsCleanlyAndResumeGoesOn)
+{
+  write_pair(2);
+  const std::vector<std::string> settings = {"--optimizer", "adam", "--steps", "100000"};
+  pid_t pid = start(train("run", settings));
+  while (slurp(dir / "run/metrics.jsonl").empty() && waitpid(pid, nullptr, WNOHANG) == 0)
+    usleep(1000);
+  kill(pid, SIGINT);
+
+  Outcome got = finish(pid);
+
+  EXPECT_EQ(got.code, 0) << got.err;
+  EXPECT_NE(got.out.find("--resume run"), std::string::npos) << got.out;
+  EXPECT_TRUE(fs::exists(dir / "run/last.safetensors"));
+  EXPECT_FALSE(fs::exists(dir / "run/result.json"));
+}
+
+TEST_F(Cli, DivergenceStopsAndKeepsGoodCheckpoints)
+{
+  write_pair();
+
+  Outcome got = run(train("run", {"--optimizer", "sgd", "--lr", "1e9", "--steps", "50"}));
+
+  EXPECT_EQ(got.code, 1) << got.err;
+  EXPECT_NE(got.out.find("not finite"), std::string::npos) << got.out << got.err;
+  EXPECT_NE(got.out.find("step"), std::string::npos);
+  for (const char *name : {"best.safetensors", "last.safetensors"}) {
+    apf_model *model = nullptr;
+    EXPECT_EQ(apf_model_load(ctx, (dir / "run" / name).c_str(), &model), APF_OK)
+        << apf_last_error(ctx);
+    apf_model_destroy(model);
+  }
+}
+
+TEST_F(Cli, HostileModelsAreRefused)
+{
+  write_pair();
+  ASSERT_EQ(run(train("run", {"--steps", "1"})).code, 0);
+  const std::string whole = slurp(dir / "run/best.safetensors");
+  const auto render = [&](const std::string &bytes) {
+    std::ofstream(dir / "m.safetensors", std::ios::binary) << bytes;
+    return run({"render", "-m", "m.safetensors", "-i", "dry.wav", "-o", "out.wav"});
+  };
+
+  expect(render(whole.substr(0, whole.size() / 2)), 1, {"m.safetensors"});
+  expect(render("garbage"), 1, {"m.safetensors"});
+  std::string header(1, '\2');
+  expect(render(header + std::string(7, '\0') + "{}"), 1, {"no allpole model"});
+  std::string other = whole;
+  other.replace(other.find("\"compressor\""), 12, "\"compressed\"");
+  expect(render(other), 1, {"compressed"});
+  EXPECT_FALSE(fs::exists(dir / "out.wav"));
+}
