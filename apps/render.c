@@ -7,12 +7,14 @@
 
 static const char render_help[] =
     "usage: allpole render --model MODEL --input FILE --out FILE.wav [options]\n"
+    "       allpole render --effect EFFECT --set NAME=VALUE ... --input FILE --out FILE.wav\n"
     "\n"
     "Applies a model to a recording (WAV, FLAC, AIFF, OGG) and writes a WAV file of the same "
     "length\n"
     "and sample rate. Times and frequencies keep their values in ms and Hz at any sample rate.\n"
     "\n"
     "  -m, --model FILE          a .safetensors model, such as RUN/best.safetensors\n"
+    "  -e, --effect EFFECT       instead of a model: the effect with its initial settings\n"
     "  -i, --input FILE          what to process\n"
     "  -o, --out FILE.wav        what to write\n"
     "      --format NAME         float32 (default), pcm16, pcm24\n"
@@ -20,7 +22,7 @@ static const char render_help[] =
 
 typedef struct arguments {
   apf_context_options context;
-  const char *model, *input, *out;
+  const char *model, *effect, *input, *out;
   apf_audio_format format;
   const char **set;
   int set_count;
@@ -42,10 +44,15 @@ static bool parse_format(const char *value, apf_audio_format *format)
 
 static apf_status load(apf_context *ctx, const arguments *a, apf_model **model, apf_audio *audio)
 {
-  apf_status status = apf_model_load(ctx, a->model, model);
+  apf_status status = apf_audio_read(ctx, a->input, 0, -1, audio);
+  if (status != APF_OK) return status;
+  if (a->model)
+    status = apf_model_load(ctx, a->model, model);
+  else
+    status = apf_model_create(ctx, a->effect, audio->sample_rate, model);
+  if (status == APF_OK) status = apf_model_set_sample_rate(ctx, *model, audio->sample_rate);
   for (int i = 0; status == APF_OK && i < a->set_count; i++)
     status = set_from_text(ctx, *model, a->set[i]);
-  if (status == APF_OK) status = apf_audio_read(ctx, a->input, 0, -1, audio);
   return status;
 }
 
@@ -71,6 +78,7 @@ static int run(const arguments *a)
 int command_render(int argc, char **argv)
 {
   static const struct option options[] = {{"model", required_argument, NULL, 'm'},
+                                          {"effect", required_argument, NULL, 'e'},
                                           {"input", required_argument, NULL, 'i'},
                                           {"out", required_argument, NULL, 'o'},
                                           {"format", required_argument, NULL, OWN_FORMAT},
@@ -83,10 +91,11 @@ int command_render(int argc, char **argv)
   a.set = calloc((size_t)argc + 1, sizeof *a.set);
   if (!a.set) return EXIT_DATA;
   int option, code = EXIT_USAGE;
-  while ((option = getopt_long(argc, argv, "m:i:o:h", options, NULL)) != -1) {
+  while ((option = getopt_long(argc, argv, "m:e:i:o:h", options, NULL)) != -1) {
     bool good = true;
     switch (option) {
       case 'm': a.model = optarg; break;
+      case 'e': a.effect = optarg; break;
       case 'i': a.input = optarg; break;
       case 'o': a.out = optarg; break;
       case OWN_FORMAT: good = parse_format(optarg, &a.format); break;
@@ -101,8 +110,10 @@ int command_render(int argc, char **argv)
   }
   if (optind < argc)
     usage_error("render", "\"%s\" is one argument too many", argv[optind]);
-  else if (!a.model || !a.input || !a.out)
-    usage_error("render", "%s is missing", !a.model ? "--model" : !a.input ? "--input" : "--out");
+  else if (!a.model == !a.effect)
+    usage_error("render", "give either --model or --effect");
+  else if (!a.input || !a.out)
+    usage_error("render", "%s is missing", !a.input ? "--input" : "--out");
   else
     code = run(&a);
 done:

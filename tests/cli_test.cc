@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,17 @@ class Cli : public testing::Test {
   }
   Outcome run(const std::vector<std::string> &arguments) { return finish(start(arguments)); }
 
+  /** Until the file has grown, or the process has ended. */
+  void wait_for_growth(const std::string &name, pid_t pid)
+  {
+    const size_t before = slurp(dir / name).size();
+    siginfo_t ended = {};
+    while (slurp(dir / name).size() <= before && ended.si_pid == 0) {
+      waitid(P_PID, pid, &ended, WEXITED | WNOHANG | WNOWAIT);
+      sched_yield();
+    }
+  }
+
   void expect(const Outcome &got, int code, std::initializer_list<const char *> words)
   {
     EXPECT_EQ(got.code, code) << got.err;
@@ -107,8 +119,8 @@ class Cli : public testing::Test {
 
   std::vector<std::string> train(const std::string &out, std::vector<std::string> more = {})
   {
-    std::vector<std::string> all = {"train",   "compressor", "--input", "dry.wav", "--target",
-                                    "wet.wav", "--out",      out};
+    std::vector<std::string> all = {"train",    "compressor", "--input", "dry.wav",
+                                    "--target", "wet.wav",    "--out",   out};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -147,6 +159,7 @@ TEST_F(Cli, WrongCommandLinesExitWithTwo)
   expect(run(train("run", {"--dtype", "f16"})), 2, {"f16", "f32 or f64"});
   expect(run(train("run", {"--backend", "tpu"})), 2, {"tpu", "cpu or cuda"});
   expect(run({"render", "--model", "m"}), 2, {"--input"});
+  expect(run({"render", "-i", "a", "-o", "b"}), 2, {"--model or --effect"});
   expect(run({"evaluate", "--target", "t"}), 2, {"--model"});
   write_pair();
   expect(run(train("run", {"--set", "ratoi=3"})), 2, {"ratoi", "did you mean \"ratio\""});
@@ -234,7 +247,8 @@ TEST_F(Cli, TrainingLearnsAndLeavesAWholeRun)
   double esr = 1;
   ASSERT_EQ(std::sscanf(metrics.out.c_str(), "{\"esr\": %lf", &esr), 1) << metrics.out;
   EXPECT_LT(esr, 1e-4);
-  ASSERT_EQ(run({"render", "-m", "run/best.safetensors", "-i", "dry.wav", "-o", "out.wav"}).code, 0);
+  ASSERT_EQ(run({"render", "-m", "run/best.safetensors", "-i", "dry.wav", "-o", "out.wav"}).code,
+            0);
   Outcome same = run({"evaluate", "--rendered", "out.wav", "--target", "wet.wav", "--json"});
   EXPECT_EQ(same.out, metrics.out);
 }
@@ -252,14 +266,14 @@ TEST_F(Cli, SecondRunInOneFolderIsRefused)
 TEST_F(Cli, KilledRunResumesBitForBit)
 {
   write_pair();
-  const std::vector<std::string> settings = {"--optimizer",   "sgd", "--steps",      "300",
-                                             "--lr",          "1",   "--valid-every", "7",
-                                             "--save-every",  "5",   "--threads",    "1"};
+  const std::vector<std::string> settings = {"--optimizer",  "sgd", "--steps",       "300",
+                                             "--lr",         "1",   "--valid-every", "7",
+                                             "--save-every", "5",   "--threads",     "1"};
   ASSERT_EQ(run(train("whole", settings)).code, 0);
 
   pid_t pid = start(train("killed", settings));
   for (int sitting = 0; sitting < 6; sitting++) {
-    usleep(20000 + 15000 * sitting);
+    wait_for_growth("killed/metrics.jsonl", pid);
     kill(pid, SIGKILL);
     finish(pid);
     if (fs::exists(dir / "killed/config.json"))
@@ -279,8 +293,7 @@ TEST_F(Cli, InterruptEndsCleanlyAndResumeGoesOn)
   write_pair(2);
   const std::vector<std::string> settings = {"--optimizer", "adam", "--steps", "100000"};
   pid_t pid = start(train("run", settings));
-  while (slurp(dir / "run/metrics.jsonl").empty() && waitpid(pid, nullptr, WNOHANG) == 0)
-    usleep(1000);
+  wait_for_growth("run/metrics.jsonl", pid);
   kill(pid, SIGINT);
 
   Outcome got = finish(pid);
