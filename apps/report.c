@@ -232,14 +232,23 @@ static void put_text(FILE *to, const char *text)
   }
 }
 
-static void put_parameters(FILE *to, const apf_model *model)
+/** The learned settings, beside the true ones where these are known. */
+static void put_parameters(FILE *to, const apf_model *model, const json_t *truth)
 {
-  fputs("<h2>Learned settings</h2>\n<table><tr><th>parameter</th><th>value</th><th></th></tr>\n",
-        to);
+  fputs("<h2>Learned settings</h2>\n<table><tr><th>parameter</th><th>learned</th>", to);
+  fputs(truth ? "<th>true</th><th>difference</th><th></th></tr>\n" : "<th></th></tr>\n", to);
   for (int i = 0; i < apf_model_parameter_count(model); i++) {
     const apf_parameter_info *info = apf_model_parameter_info(model, i);
-    fprintf(to, "<tr><td>%s</td><td class=\"n\">%.5g %s</td><td>", info->name,
-            apf_model_parameter(model, i), info->unit);
+    double learned = apf_model_parameter(model, i);
+    fprintf(to, "<tr><td>%s</td><td class=\"n\">%.5g %s</td>", info->name, learned, info->unit);
+    const char *text = json_string_value(json_object_get(truth, info->name));
+    if (text)
+      fprintf(to, "<td class=\"n\">%s %s</td><td class=\"n\">%+.3g %s (%+.2f %%)</td>", text,
+              info->unit, learned - atof(text), info->unit,
+              100 * (learned - atof(text)) / fabs(atof(text)));
+    else if (truth)
+      fputs("<td></td><td></td>", to);
+    fputs("<td>", to);
     put_text(to, info->description);
     fputs("</td></tr>\n", to);
   }
@@ -283,7 +292,7 @@ static void put_page(FILE *to, const material *m, const char *const *figures)
       "<h1>A %s, learned</h1>\n",
       effect, effect);
   put_metrics(to, m->result);
-  put_parameters(to, m->model);
+  put_parameters(to, m->model, json_object_get(m->config, "truth"));
   fputs("<p>Validation part as learned: <audio controls src=\"../valid.wav\"></audio></p>\n", to);
   for (; *figures; figures++) fprintf(to, "<img src=\"%s.svg\" alt=\"%s\">\n", *figures, *figures);
   char *config = json_dumps(m->config, JSON_INDENT(2) | JSON_SORT_KEYS);

@@ -32,6 +32,8 @@ static const char train_help[] =
     "      --variant NAME        td, simple (attack = release), fs (frequency-sampled);\n"
     "                            spsa is td with --gradient spsa\n"
     "      --set NAME=VALUE      an option of the effect or where a parameter starts; repeatable\n"
+    "      --truth NAME=VALUE    a setting known to be true, shown beside the learned one; "
+    "repeatable\n"
     "      --steps N             at most so many steps\n"
     "  -l, --lr L                learning rate\n"
     "      --excerpt S           train on random excerpts of S seconds ...\n"
@@ -59,7 +61,7 @@ typedef struct arguments {
   apf_context_options context;
   apf_train_options train;
   const char *resume;
-  const char **set;
+  const char **set, **truth;
   char variant[64];
 } arguments;
 
@@ -71,6 +73,7 @@ enum {
   OWN_GRADIENT,
   OWN_VARIANT,
   OWN_SET,
+  OWN_TRUTH,
   OWN_STEPS,
   OWN_EXCERPT,
   OWN_BATCH,
@@ -94,6 +97,7 @@ static const struct option train_options[] = {
     {"gradient", required_argument, NULL, OWN_GRADIENT},
     {"variant", required_argument, NULL, OWN_VARIANT},
     {"set", required_argument, NULL, OWN_SET},
+    {"truth", required_argument, NULL, OWN_TRUTH},
     {"steps", required_argument, NULL, OWN_STEPS},
     {"excerpt", required_argument, NULL, OWN_EXCERPT},
     {"batch", required_argument, NULL, OWN_BATCH},
@@ -151,6 +155,7 @@ static bool take_option(int option, const char *value, arguments *a)
     case OWN_GRADIENT: t->gradient = value; return true;
     case OWN_VARIANT: take_variant(value, a); return true;
     case OWN_SET: a->set[t->set_count++] = value; return true;
+    case OWN_TRUTH: a->truth[t->truth_count++] = value; return true;
     case OWN_STEPS: return parse_count("train", "steps", value, 1, most, &t->steps);
     case OWN_EXCERPT: return parse_number("train", "excerpt", value, 1e-3, 1e6, &t->excerpt);
     case OWN_BATCH: return parse_count("train", "batch", value, 1, 1 << 20, &t->batch);
@@ -248,8 +253,9 @@ int command_train(int argc, char **argv)
   arguments a = {0};
   apf_context_options_init(&a.context);
   apf_train_options_init(&a.train);
-  a.set = calloc((size_t)argc + 1, sizeof *a.set);
+  a.set = calloc(2 * (size_t)argc + 2, sizeof *a.set); /* as many as there are arguments */
   if (!a.set) return EXIT_DATA;
+  a.truth = a.set + argc + 1;
   int code = EXIT_OK, option;
   while ((option = getopt_long(argc, argv, "i:t:o:l:h", train_options, NULL)) != -1) {
     if (option == 'h') {
@@ -263,6 +269,7 @@ int command_train(int argc, char **argv)
   }
   if (optind < argc) a.train.effect = argv[optind++];
   a.train.set = a.set;
+  a.train.truth = a.truth;
   a.train.seed = a.context.seed;
   if (optind < argc)
     code = usage_error("train", "\"%s\" is one argument too many", argv[optind]);

@@ -47,6 +47,8 @@ typedef struct apf_train_options {
   const char *const
       *set; /**< "name=value" for parameters (initial values) and options of the model */
   int set_count;
+  const char *const *truth; /**< "name=value": settings known to be true, for the report only */
+  int truth_count;
   double segment[2]; /**< s; training part, start and end; end < 0: to the end of the file */
   double valid[2];   /**< s; validation part, likewise */
   double excerpt;    /**< s; length of the excerpts a batch is made of; 0: the part as one */

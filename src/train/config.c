@@ -23,6 +23,7 @@ static const char *const keys[] = {
     "clip_norm",  "valid_every",
     "save_every", "seed",
     "allpole",    "learning_rate_end",
+    "truth",
 };
 enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
 
@@ -88,17 +89,25 @@ static apf_status read_json(apf_context *ctx, const char *path, json_t **out)
   return apf_fail(ctx, APF_ERR_FORMAT, "apf_train", "%s is not a JSON object of settings", path);
 }
 
-static apf_status set_entries(apf_context *ctx, const apf_train_options *options, json_t *json)
+/** "name=value" texts as an object under `key`. */
+static apf_status put_entries(apf_context *ctx, json_t *json, const char *key,
+                              const char *const *entries, int count)
 {
-  json_t *set = json_object();
-  json_object_set_new(json, "set", set);
-  for (int i = 0; i < options->set_count; i++) {
-    const char *equals = strchr(options->set[i], '=');
-    if (!equals || equals == options->set[i])
-      return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train", "set is \"%s\", expected name=value",
-                      options->set[i]);
-    size_t length = (size_t)(equals - options->set[i]);
-    json_object_setn_new(set, options->set[i], length, json_string(equals + 1));
+  if (count == 0) return APF_OK;
+  json_t *object = json_object();
+  json_object_set_new(json, key, object);
+  for (int i = 0; i < count; i++) {
+    const char *equals = strchr(entries[i], '=');
+    if (!equals || equals == entries[i])
+      return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train", "%s is \"%s\", expected name=value", key,
+                      entries[i]);
+    char *name = strndup(entries[i], (size_t)(equals - entries[i]));
+    if (!name || json_object_set_new(object, name, json_string(equals + 1)) != 0) {
+      free(name);
+      return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train", "%s is \"%s\", expected UTF-8 text", key,
+                      entries[i]);
+    }
+    free(name);
   }
   return APF_OK;
 }
@@ -158,7 +167,8 @@ static apf_status options_to_json(apf_context *ctx, const apf_train_options *opt
   put_count(json, "seed", (int64_t)options->seed);
   if (!isnan(options->learning_rate))
     json_object_set_new(json, "learning_rate", json_real(options->learning_rate));
-  return set_entries(ctx, options, json);
+  APF_TRY(put_entries(ctx, json, "set", options->set, options->set_count));
+  return put_entries(ctx, json, "truth", options->truth, options->truth_count);
 }
 
 /* --- decoding --------------------------------------------------------------------------------- */
