@@ -24,7 +24,8 @@ typedef struct apf_metrics {
   double esr;                 /**< mean((y-t)^2) / (mean(t^2) + 1e-8) */
   double esr_preemphasized;   /**< the same after v[t] = x[t] - x[t-1] + 0.995 v[t-1] on both */
   double l1_preemphasized;    /**< mean |pre(y) - pre(t)|: the compressor's training loss */
-  double loudness_difference; /**< LU, rendering minus target, ITU-R BS.1770 integrated */
+  double loudness_difference; /**< LU, rendering minus target, ITU-R BS.1770 integrated; NaN in
+                                 builds without libebur128 */
 } apf_metrics;
 
 /** @param y, target (channels, frames) planar host arrays. Errors: APF_ERR_ARGUMENT,

@@ -4,7 +4,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 packages_build=(
   cmake ninja-build gcc g++ pkg-config
-  libkissfft-dev libjansson-dev libsndfile1-dev libopenblas-dev libplplot-dev plplot-driver-cairo
+  libkissfft-dev libjansson-dev libsndfile1-dev libebur128-dev libopenblas-dev libplplot-dev
 )
 packages_test=(libgtest-dev libboost-context-dev binutils clang-format)
 packages_sanitize=(clang libclang-rt-14-dev valgrind)
