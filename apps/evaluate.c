@@ -87,7 +87,8 @@ static int run(const arguments *a)
     status = apf_model_load(ctx, a->model, &model);
     if (status == APF_OK) status = apf_model_set_sample_rate(ctx, model, ours.sample_rate);
     if (status == APF_OK)
-      status = apf_model_render(ctx, model, ours.channels, ours.frames, ours.samples, ours.samples);
+      status = apf_model_render(ctx, model, ours.channels, ours.frames, a->part[0], ours.samples,
+                                ours.samples);
   }
   if (status == APF_OK)
     status = apf_evaluate(ctx, ours.sample_rate, ours.channels, ours.frames, ours.samples,

@@ -66,7 +66,7 @@ static int run(const arguments *a)
   if (status == APF_OK) status = apf_model_set_sample_rate(ctx, model, audio.sample_rate);
   if (status == APF_OK)
     status =
-        apf_model_render(ctx, model, audio.channels, audio.frames, audio.samples, audio.samples);
+        apf_model_render(ctx, model, audio.channels, audio.frames, 0, audio.samples, audio.samples);
   if (status == APF_OK) status = apf_audio_write(ctx, a->out, a->format, &audio);
   int code = status == APF_OK ? EXIT_OK : report_error("render", ctx, status);
   apf_audio_free(&audio);

@@ -111,7 +111,7 @@ class Cli : public testing::Test {
     ASSERT_EQ(apf_model_set(ctx, model, "ratio", 5), APF_OK);
     ASSERT_EQ(apf_model_set(ctx, model, "threshold", -25), APF_OK);
     std::vector<float> wet(dry.size());
-    ASSERT_EQ(apf_model_render(ctx, model, 1, dry.size(), dry.data(), wet.data()), APF_OK);
+    ASSERT_EQ(apf_model_render(ctx, model, 1, dry.size(), 0, dry.data(), wet.data()), APF_OK);
     apf_model_destroy(model);
     write_audio("dry.wav", 1, rate, dry);
     write_audio("wet.wav", 1, rate, wet);

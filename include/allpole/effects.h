@@ -97,13 +97,14 @@ APF_API int apf_model_tensor(const apf_model *model, int index, const char **nam
 /**
  * Renders a whole signal with the context's backend, as training and validation do (evaluation
  * mode: an undamped LFO, no dropout). The state is fresh at frame 0.
+ * @param start_s where in the recording frame 0 lies, in seconds: an LFO runs on from there.
  * @param x (channels, frames)   @param y (channels, frames); may equal x.
  * @return APF_OK; APF_ERR_ARGUMENT; APF_ERR_NOT_FINITE (x has NaN or infinity); APF_ERR_MEMORY;
  * APF_ERR_CUDA.
  */
 APF_API APF_MUST_CHECK apf_status apf_model_render(apf_context *ctx, const apf_model *model,
-                                                   int64_t channels, int64_t frames, const float *x,
-                                                   float *y);
+                                                   int64_t channels, int64_t frames, double start_s,
+                                                   const float *x, float *y);
 
 /* --- real time
  * ------------------------------------------------------------------------------------ */

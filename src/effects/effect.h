@@ -35,6 +35,14 @@ struct apf_model {
 /** Where the equations differ between training and rendering (damping, dropout). */
 typedef enum apf_mode { APF_MODE_TRAIN, APF_MODE_EVALUATE } apf_mode;
 
+/** What a model is described for. */
+typedef struct apf_signal {
+  apf_var x;    /**< (1, B, C, T) */
+  int64_t sets; /**< parameter sets side by side */
+  apf_mode mode;
+  double start; /**< s; where in the recording frame 0 of x lies: an LFO runs on from there */
+} apf_signal;
+
 typedef struct apf_effect {
   const char *name;
   const apf_parameter_info *parameters;
@@ -49,10 +57,9 @@ typedef struct apf_effect {
 
   /**
    * The equations: declares every tensor as a graph parameter of its name with a leading axis of
-   * `sets` parameter sets, and returns y (sets, B, C, T) for x (1, B, C, T).
+   * signal.sets parameter sets, and returns y (sets, B, C, T).
    */
-  apf_var (*describe)(apf_graph *graph, const apf_model *model, apf_var x, int64_t sets,
-                      apf_mode mode);
+  apf_var (*describe)(apf_graph *graph, const apf_model *model, apf_signal signal);
 
   bool preemphasized; /**< the best model is the one with the least esr_preemphasized, else esr */
 
@@ -92,7 +99,8 @@ const char *apf_nearest_name(const char *name, int count,
  */
 typedef struct apf_renderer apf_renderer;
 apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dtype dtype,
-                               int64_t channels, int64_t frames, apf_renderer **out);
+                               int64_t channels, int64_t frames, double start_s,
+                               apf_renderer **out);
 /** x, y: (channels, frames) host arrays, planar; may be equal. */
 apf_status apf_renderer_run(apf_renderer *renderer, const apf_model *model, const float *x,
                             float *y);

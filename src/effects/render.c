@@ -56,7 +56,7 @@ apf_status apf_models_from_graph(apf_graph *graph, apf_model *const *models, int
 }
 
 apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dtype dtype,
-                               int64_t channels, int64_t frames, apf_renderer **out)
+                               int64_t channels, int64_t frames, double start_s, apf_renderer **out)
 {
   apf_status status = APF_OK;
   *out = NULL;
@@ -72,7 +72,8 @@ apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dty
   }
   APF_TRY_GOTO(apf_graph_create(ctx, dtype, &r->graph), done);
   r->x = apf_graph_input(r->graph, "x", APF_SHAPE(1, 1, channels, frames));
-  r->y = model->effect->describe(r->graph, model, r->x, 1, APF_MODE_EVALUATE);
+  const apf_signal signal = {.x = r->x, .sets = 1, .mode = APF_MODE_EVALUATE, .start = start_s};
+  r->y = model->effect->describe(r->graph, model, signal);
   apf_graph_output(r->graph, r->y, "y");
   apf_graph_set_training(r->graph, false);
   APF_TRY_GOTO(apf_graph_build(r->graph, APF_NO_VAR), done);
@@ -105,7 +106,7 @@ void apf_renderer_destroy(apf_renderer *r)
 }
 
 apf_status apf_model_render(apf_context *ctx, const apf_model *model, int64_t channels,
-                            int64_t frames, const float *x, float *y)
+                            int64_t frames, double start_s, const float *x, float *y)
 {
   if (!ctx) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "ctx is NULL");
   if (!model) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "model is NULL");
@@ -114,13 +115,16 @@ apf_status apf_model_render(apf_context *ctx, const apf_model *model, int64_t ch
                     "channels is %lld and frames %lld, expected sizes >= 0 that fit in memory",
                     (long long)channels, (long long)frames);
   if (channels == 0 || frames == 0) return APF_OK;
+  if (!isfinite(start_s))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "start_s is %g, expected a finite time",
+                    start_s);
   if (!x || !y) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "x or y is NULL");
   for (int64_t i = 0; i < channels * frames; i++)
     if (!isfinite(x[i]))
       return apf_fail(ctx, APF_ERR_NOT_FINITE, __func__, "x is %g at channel %lld, frame %lld",
                       (double)x[i], (long long)(i / frames), (long long)(i % frames));
   apf_renderer *renderer;
-  APF_TRY(apf_renderer_create(ctx, model, APF_F64, channels, frames, &renderer));
+  APF_TRY(apf_renderer_create(ctx, model, APF_F64, channels, frames, start_s, &renderer));
   apf_status status = apf_renderer_run(renderer, model, x, y);
   apf_renderer_destroy(renderer);
   return status;

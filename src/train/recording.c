@@ -58,6 +58,7 @@ static apf_status cut_pair(apf_context *ctx, const char *name, const double part
   *out = (apf_pair){.sample_rate = input->sample_rate,
                     .channels = input->channels,
                     .frames = end - start,
+                    .start = (double)start / rate,
                     .input = cut(input, start, end),
                     .target = cut(target, start, end)};
   if (out->input && out->target) return APF_OK;

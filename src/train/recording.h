@@ -8,6 +8,7 @@
 typedef struct apf_pair {
   int sample_rate;
   int64_t channels, frames;
+  double start; /**< s; where in the recording it begins */
   float *input, *target;
 } apf_pair;
 

@@ -312,8 +312,8 @@ static apf_status open_validation(run *r)
   r->rendered = malloc((size_t)(valid->channels * valid->frames) * sizeof *r->rendered);
   if (!r->rendered)
     return apf_fail(r->ctx, APF_ERR_MEMORY, "apf_train", "no memory for the validation part");
-  APF_TRY(
-      apf_renderer_create(r->ctx, r->model, APF_F64, valid->channels, valid->frames, &r->renderer));
+  APF_TRY(apf_renderer_create(r->ctx, r->model, APF_F64, valid->channels, valid->frames,
+                              valid->start, &r->renderer));
   return apf_model_copy(r->ctx, r->model, &r->best);
 }
 
