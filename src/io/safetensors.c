@@ -81,39 +81,32 @@ apf_status apf_safetensors_require(apf_context *ctx, const apf_safetensors *file
                   file->path, name, got, want);
 }
 
-#define CONVERT(source)                                    \
-  do {                                                     \
-    const source *from = tensor->data;                     \
-    for (int64_t i = 0; i < n; i++) out[i] = (OUT)from[i]; \
-  } while (0);                                             \
-  break
-
-#define CONVERT_ANY                              \
-  const int64_t n = apf_tensor_elements(tensor); \
-  switch (tensor->type) {                        \
-    case APF_TENSOR_BOOL:                        \
-    case APF_TENSOR_U8: CONVERT(uint8_t);        \
-    case APF_TENSOR_I8: CONVERT(int8_t);         \
-    case APF_TENSOR_U16: CONVERT(uint16_t);      \
-    case APF_TENSOR_I16: CONVERT(int16_t);       \
-    case APF_TENSOR_U32: CONVERT(uint32_t);      \
-    case APF_TENSOR_I32: CONVERT(int32_t);       \
-    case APF_TENSOR_U64: CONVERT(uint64_t);      \
-    case APF_TENSOR_I64: CONVERT(int64_t);       \
-    case APF_TENSOR_F32: CONVERT(float);         \
-    case APF_TENSOR_F64: CONVERT(double);        \
+static double element(const apf_tensor *tensor, int64_t i)
+{
+  switch (tensor->type) {
+    case APF_TENSOR_BOOL:
+    case APF_TENSOR_U8: return ((const uint8_t *)tensor->data)[i];
+    case APF_TENSOR_I8: return ((const int8_t *)tensor->data)[i];
+    case APF_TENSOR_U16: return ((const uint16_t *)tensor->data)[i];
+    case APF_TENSOR_I16: return ((const int16_t *)tensor->data)[i];
+    case APF_TENSOR_U32: return ((const uint32_t *)tensor->data)[i];
+    case APF_TENSOR_I32: return ((const int32_t *)tensor->data)[i];
+    case APF_TENSOR_U64: return (double)((const uint64_t *)tensor->data)[i];
+    case APF_TENSOR_I64: return (double)((const int64_t *)tensor->data)[i];
+    case APF_TENSOR_F32: return ((const float *)tensor->data)[i];
+    case APF_TENSOR_F64: return ((const double *)tensor->data)[i];
   }
+  return 0;
+}
 
 void apf_tensor_to_f64(const apf_tensor *tensor, double *out)
 {
-#define OUT double
-  CONVERT_ANY
-#undef OUT
+  const int64_t n = apf_tensor_elements(tensor);
+  for (int64_t i = 0; i < n; i++) out[i] = element(tensor, i);
 }
 
 void apf_tensor_to_f32(const apf_tensor *tensor, float *out)
 {
-#define OUT float
-  CONVERT_ANY
-#undef OUT
+  const int64_t n = apf_tensor_elements(tensor);
+  for (int64_t i = 0; i < n; i++) out[i] = (float)element(tensor, i);
 }
