@@ -165,3 +165,76 @@ TEST_P(GraphNodes, ShapeFunctionsHaveTheirGradients)
     expect_gradients(ctx, {x}, m);
   }
 }
+
+TEST_P(GraphNodes, RecursionsHaveTheirGradientsAndBroadcastLeadingAxes)
+{
+  const Argument x = {APF_SHAPE(2, 3, 20)}, coefficient = {APF_SHAPE(4, 1, 1), 0.2, 0.8};
+  const Argument state = {APF_SHAPE(3)};
+  expect_gradients(ctx, {x, {APF_SHAPE(3, 20, 2), -0.4, 0.4}, {APF_SHAPE(2, 1, 2)}},
+                   [](apf_graph *g, const Vars &v) { return apf_allpole(g, v[0], v[1], v[2]); });
+  expect_gradients(ctx, {x, {APF_SHAPE(4, 1, 1, 6, 2), -0.4, 0.4}},
+                   [](apf_graph *g, const Vars &v) {
+                     return apf_allpole(g, apf_sin(g, v[0]), v[1], APF_NO_VAR);
+                   });
+  expect_gradients(ctx, {x, {APF_SHAPE(1, 3), -0.3, 0.3}}, [](apf_graph *g, const Vars &v) {
+    return apf_allpole(g, v[0], apf_reflection_to_direct(g, v[1]), APF_NO_VAR);
+  });
+  expect_gradients(ctx, {x, {APF_SHAPE(3, 20), 0.2, 0.8}, state},
+                   [](apf_graph *g, const Vars &v) { return apf_recurrence(g, v[0], v[1], v[2]); });
+  expect_gradients(ctx, {x, {APF_SHAPE(4, 1, 1, 1), 0.2, 0.8}}, [](apf_graph *g, const Vars &v) {
+    return apf_recurrence(g, apf_tanh(g, v[0]), v[1], APF_NO_VAR);
+  });
+  expect_gradients(
+      ctx, {x, coefficient, {APF_SHAPE(3), 0.2, 0.8}, state},
+      [](apf_graph *g, const Vars &v) { return apf_ballistics(g, v[0], v[1], v[2], v[3]); }, 1e-5);
+  expect_gradients(ctx, {x, {APF_SHAPE(20, 3)}, {APF_SHAPE(2, 1, 2)}},
+                   [](apf_graph *g, const Vars &v) { return apf_fir(g, v[0], v[1], v[2]); });
+  expect_gradients(ctx, {x, {APF_SHAPE(1, 4)}}, [](apf_graph *g, const Vars &v) {
+    return apf_fir(g, apf_sin(g, v[0]), v[1], APF_NO_VAR);
+  });
+}
+
+TEST_P(GraphNodes, InterpolationRunsAlongAnyAxis)
+{
+  for (int axis : {0, 1, -1})
+    expect_gradients(ctx, {{APF_SHAPE(3, 4, 5)}}, [&](apf_graph *g, const Vars &v) {
+      return apf_interpolate(g, v[0], axis, 13);
+    });
+  Graph g(ctx);
+  apf_var x = apf_graph_input(g, "x", APF_SHAPE(2, 2));
+  apf_var y = apf_graph_output(g, apf_interpolate(g, x, -1, 3), "y");
+  g.build();
+  g.set(x, {0, 2, 4, 8});
+  g.forward();
+  EXPECT_EQ(g.get(y), (std::vector<double>{0, 1, 2, 4, 6, 8}));
+}
+
+TEST_P(GraphNodes, RecursionsNameTheirMistakes)
+{
+  using Make = std::function<void(apf_graph *, apf_var x, apf_var a, apf_var zi)>;
+  const std::pair<Make, std::vector<const char *>> mistakes[] = {
+      {[](auto g, auto x, auto, auto zi) { apf_ballistics(g, x, zi, zi, APF_NO_VAR); },
+       {"apf_ballistics", "at is [2,3]", "axes [2]"}},
+      {[](auto g, auto x, auto a, auto) { apf_allpole(g, x, a, a); }, {"apf_allpole", "zi is"}},
+      {[](auto g, auto x, auto, auto) { apf_allpole(g, x, APF_NO_VAR, x); },
+       {"apf_allpole", "a is not a tensor"}},
+      {[](auto g, auto x, auto, auto zi) { apf_recurrence(g, x, zi, APF_NO_VAR); },
+       {"apf_recurrence", "3 frames for 20 samples"}},
+      {[](auto g, auto x, auto a, auto) { apf_ballistics(g, x, a, a, APF_NO_VAR); },
+       {"apf_ballistics", "at is [2,5,3]"}},
+      {[](auto g, auto x, auto a, auto zi) { apf_fir(g, x, a, zi); }, {"apf_fir", "[...,2]"}},
+      {[](auto g, auto x, auto, auto) { apf_interpolate(g, x, 2, 5); }, {"axis is 2"}},
+      {[](auto g, auto x, auto, auto) { apf_interpolate(g, x, 0, -5); }, {"[-5,20]"}},
+      {[](auto g, auto, auto, auto) { apf_reflection_to_direct(g, apf_graph_constant(g, 1)); },
+       {"apf_reflection_to_direct"}},
+  };
+  for (const auto &[make, words] : mistakes) {
+    Graph g(ctx);
+    make(g, apf_graph_input(g, "x", APF_SHAPE(2, 20)), apf_graph_input(g, "a", APF_SHAPE(2, 5, 3)),
+         apf_graph_input(g, "zi", APF_SHAPE(2, 3)));
+    EXPECT_EQ(apf_graph_build(g, APF_NO_VAR), APF_ERR_ARGUMENT);
+    for (const char *word : words)
+      EXPECT_NE(std::strstr(apf_last_error(ctx), word), nullptr)
+          << "message lacks '" << word << "': " << apf_last_error(ctx);
+  }
+}

@@ -339,3 +339,46 @@ int apf_graph_axis(apf_graph *g, const char *function, apf_shape shape, int axis
                    shape.dims - 1, APF_SHAPE_TEXT(shape));
   return -1;
 }
+
+/** The shape of `own` trailing axes of `shape` behind those of `lead`. */
+static apf_shape behind(apf_shape lead, apf_shape shape, int own)
+{
+  for (int i = shape.dims - own; i < shape.dims; i++) lead = apf_shape_append(lead, shape.size[i]);
+  return lead;
+}
+
+bool apf_graph_align(apf_graph *g, const char *function, const apf_operand *operands, int n,
+                     apf_var *v, apf_shape *lead)
+{
+  int most_own = 0;
+  *lead = APF_SCALAR;
+  for (int i = 0; i < n; i++) {
+    const apf_operand *o = &operands[i];
+    if (!o->v.id && o->optional) continue;
+    apf_shape shape = apf_graph_argument_shape(g, function, o->name, o->v);
+    if (g->status != APF_OK) return false;
+    if (o->own > most_own) most_own = o->own;
+    if (shape.dims < o->own) {
+      apf_graph_refuse(g, function, "%s is %s, expected at least %d axes", o->name,
+                       APF_SHAPE_TEXT(shape), o->own);
+      return false;
+    }
+    apf_shape before = *lead;
+    if (!apf_shape_broadcast(before, apf_shape_lead(shape, shape.dims - o->own), lead)) {
+      apf_graph_refuse(g, function, "%s is %s and does not broadcast to the leading axes %s",
+                       o->name, APF_SHAPE_TEXT(shape), APF_SHAPE_TEXT(before));
+      return false;
+    }
+  }
+  if (lead->dims + most_own > APF_MAX_DIMS) {
+    apf_graph_refuse(g, function, "%d leading axes, expected at most %d", lead->dims,
+                     (int)APF_MAX_DIMS - most_own);
+    return false;
+  }
+  for (int i = 0; i < n; i++) {
+    v[i] = operands[i].v;
+    if (!v[i].id) continue;
+    v[i] = apf_expand(g, v[i], behind(*lead, apf_graph_shape(g, v[i]), operands[i].own));
+  }
+  return g->status == APF_OK;
+}

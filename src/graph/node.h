@@ -34,7 +34,7 @@
  *     return apf_graph_add(g, &gain_kind, (apf_var[]){x, a}, 2, shape, &n, sizeof n);
  *   }
  *
- * The prototype goes into nodes.h, the file into CMakeLists.txt (APF_GRAPH_SOURCES).
+ * The prototype goes into nodes.h, the file into CMakeLists.txt (apf_graph).
  *
  * Rules
  * - Operators do the arithmetic: a node calls typed operators of src/ops and nothing else.
@@ -123,6 +123,17 @@ apf_shape_text apf_shape_print(apf_shape shape);
 
 /** Axis -dims..dims-1 to 0..dims-1; otherwise records the mistake and returns -1. */
 int apf_graph_axis(apf_graph *g, const char *function, apf_shape shape, int axis);
+/** An argument whose last `own` axes are its own and whose leading ones are a batch. */
+typedef struct apf_operand {
+  const char *name;
+  apf_var v;
+  int own;
+  bool optional; /**< v may be APF_NO_VAR */
+} apf_operand;
+/** Broadcasts the leading axes of all operands to a common shape `lead`; v[i] is operand i,
+ * expanded by a node where necessary. False after a mistake, which is recorded. */
+bool apf_graph_align(apf_graph *g, const char *function, const apf_operand *operands, int n,
+                     apf_var *v, apf_shape *lead);
 /** NumPy's rule; false if a and b do not fit. */
 bool apf_shape_broadcast(apf_shape a, apf_shape b, apf_shape *out);
 /** The first `dims` axes of a shape; the shape with `more` appended. */
