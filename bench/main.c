@@ -30,7 +30,7 @@ static void measure_shape(bench_run *run, bench_shape shape, apf_context *ctx)
   }
 }
 
-#define EACH(list, i) for (int i = 0; i < (list).count; i++)
+#define FOR_EACH(list, i) for (int i = 0; i < (list).count; i++)
 
 /** The shapes of one operator and type. Of sizes that the operator lacks, one value stands for all.
  */
@@ -40,11 +40,11 @@ static void measure_operator(bench_run *run, int op, apf_dtype dtype, apf_contex
   const bench_options *o = run->options;
   const bench_list F = bench_operator_has_frames(op) ? o->F : one;
   const bench_list M = bench_operator_has_order(op) ? o->M : one;
-  EACH (o->B, b)
-    EACH (o->T, t)
-      EACH (F, f)
-        EACH (M, m)
-          EACH (o->pass, pass) {
+  FOR_EACH (o->B, b)
+    FOR_EACH (o->T, t)
+      FOR_EACH (F, f)
+        FOR_EACH (M, m)
+          FOR_EACH (o->pass, pass) {
             const int64_t samples = o->T.values[t], frames = F.values[f];
             const bench_shape shape = {
                 op,      (bench_pass)o->pass.values[pass], dtype,      o->B.values[b],
@@ -56,8 +56,8 @@ static void measure_operator(bench_run *run, int op, apf_dtype dtype, apf_contex
 static void measure_all(bench_run *run, apf_context *ctx)
 {
   const bench_options *o = run->options;
-  EACH (o->op, op)
-    EACH (o->dtype, dtype)
+  FOR_EACH (o->op, op)
+    FOR_EACH (o->dtype, dtype)
       measure_operator(run, (int)o->op.values[op], (apf_dtype)o->dtype.values[dtype], ctx);
 }
 
@@ -69,8 +69,8 @@ int main(int argc, char **argv)
 
   bench_run run = {&options, NULL, 0, 0};
   bench_print_heading(&options);
-  EACH (options.threads, threads)
-    EACH (options.simd, simd) {
+  FOR_EACH (options.threads, threads)
+    FOR_EACH (options.simd, simd) {
       apf_context_options wanted;
       apf_context_options_init(&wanted);
       wanted.threads = (int)options.threads.values[threads];
