@@ -1,6 +1,10 @@
+#include "support/reference.h"
 #include "support/support.h"
 
 #include <algorithm>
+
+APF_REFERENCE_REAL(ballistics_forward)
+APF_REFERENCE_REAL(ballistics_backward)
 
 namespace {
 
@@ -56,6 +60,30 @@ class Ballistics : public OnEveryBackend {
                                              dzi.data(), dat.data(), drt.data()));
     return {dx.values(), dzi.values(), dat.values(), drt.values()};
   }
+
+  /** The fast kernels against the plain ones, to `tolerance` of the peak. */
+  template <class T>
+  void expect_reference(int64_t B, int64_t steps, double tolerance)
+  {
+    SCOPED_TRACE("B " + std::to_string(B) + " T " + std::to_string(steps));
+    const Problem<T> p(B, steps);
+    std::vector<T> y(B * steps), zf(B), dx(B * steps), dzi(B), dat(B), drt(B);
+    APF_ASSERT_OK(reference::ballistics_forward<T>(ctx, B, steps, p.x.data(), p.zi.data(),
+                                                   p.at.data(), p.rt.data(), y.data(), zf.data()));
+    APF_ASSERT_OK(reference::ballistics_backward<T>(
+        ctx, B, steps, p.dy.data(), p.dzf.data(), p.x.data(), p.zi.data(), p.at.data(), p.rt.data(),
+        y.data(), dx.data(), dzi.data(), dat.data(), drt.data()));
+
+    const Output<T> out = forward(p);
+    const Gradients<T> g = backward(p, y);
+
+    EXPECT_LE(relative_error(out.y, y), tolerance);
+    EXPECT_LE(relative_error(out.zf, zf), tolerance);
+    EXPECT_LE(relative_error(g.dx, dx), tolerance);
+    EXPECT_LE(relative_error(g.dzi, dzi), tolerance);
+    EXPECT_LE(relative_error(g.dat, dat), tolerance);
+    EXPECT_LE(relative_error(g.drt, drt), tolerance);
+  }
 };
 APF_ON_EVERY_BACKEND(Ballistics);
 
@@ -91,6 +119,19 @@ TEST_P(Ballistics, TieTakesTheReleaseCoefficient)
   p.dzf = {0};
 
   EXPECT_EQ(backward(p, forward(p).y).dx, std::vector<double>{0.25});
+}
+
+TEST_P(Ballistics, FastKernelEqualsReference)
+{
+  for (int64_t B : {1, 2, 3, 8, 31, 33})
+    for (int64_t T : {1, 2, 15, 16, 17, 18, 63, 64, 65, 1025, 4000}) {
+      expect_reference<float>(B, T, 1e-5);
+      expect_reference<double>(B, T, 1e-14);
+    }
+  for (int64_t T : {40960, 57345, 100003}) {
+    expect_reference<float>(1, T, 1e-5);
+    expect_reference<double>(2, T, 1e-13);
+  }
 }
 
 TEST_P(Ballistics, EqualCoefficientsAreOnePole)

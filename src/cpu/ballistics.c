@@ -7,11 +7,51 @@
  *
  *   ds[t] = dy[t] + (1-c[t+1]) ds[t+1],   ds[T-1] = dy[T-1] + dzf
  *   dx[t] = c[t] ds[t],   dzi = (1-c[0]) ds[0]
- *   dat = sum of ds[t] (x[t] - y[t-1]) where c[t] = at, drt the same where c[t] = rt
+ *   dat = sum of ds[t] (x[t] - y[t-1]) where c[t] = at, drt the same where c[t] = rt, in double
  *
- * The two sums run in double.
+ * Forward, both branches are computed and one is chosen: a multiply-add and a choice per sample
+ * wait for the sample before. Backward the branches are known, so time is scanned (scan.h).
  */
 #include "cpu/cpu.h"
+#include "cpu/scan.h"
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+/* One value in every lane: what stays in one kind of register needs no moves between the steps. */
+typedef real repeated __attribute__((vector_size(16)));
+
+static inline repeated repeat(real value)
+{
+  return value - (repeated){0};
+}
+
+/** u < v ? a : b. Compilers turn the plain expression into a jump, which is mispredicted often. */
+static inline repeated choose_below(repeated u, repeated v, repeated a, repeated b)
+{
+#if defined(__AVX__) && APF_REAL_IS_FLOAT
+  return _mm_blendv_ps(b, a, _mm_cmp_ps(u, v, _CMP_LT_OQ));
+#elif defined(__AVX__)
+  return _mm_blendv_pd(b, a, _mm_cmp_pd(u, v, _CMP_LT_OQ));
+#else
+  typedef vec_integer mask __attribute__((vector_size(16)));
+  const mask below = u < v;
+  return (repeated)(((mask)a & below) | ((mask)b & ~below));
+#endif
+}
+
+static real forward_row(int64_t T, const real *x, real zi, real at, real rt, real *y)
+{
+  const repeated a = repeat(at), r = repeat(rt), keep_a = 1 - a, keep_r = 1 - r;
+  repeated state = repeat(zi);
+  for (int64_t t = 0; t < T; t++) {
+    const repeated u = repeat(x[t]);
+    state = choose_below(u, state, keep_a * state + a * u, keep_r * state + r * u);
+    y[t] = state[0];
+  }
+  return state[0];
+}
 
 apf_status APF_CPU(ballistics_forward)(apf_context *ctx, int64_t B, int64_t T, const real *x,
                                        const real *zi, const real *at, const real *rt, real *y,
@@ -19,16 +59,127 @@ apf_status APF_CPU(ballistics_forward)(apf_context *ctx, int64_t B, int64_t T, c
 {
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
   for (int64_t b = 0; b < B; b++) {
-    real state = zi ? zi[b] : 0;
-    for (int64_t t = 0; t < T; t++) {
-      const real u = x[b * T + t];
-      const real c = u < state ? at[b] : rt[b];
-      state = (1 - c) * state + c * u;
-      y[b * T + t] = state;
-    }
-    if (zf) zf[b] = state;
+    const real end = forward_row(T, x + b * T, zi ? zi[b] : 0, at[b], rt[b], y + b * T);
+    if (zf) zf[b] = end;
   }
   return APF_OK;
+}
+
+typedef struct backward_arrays {
+  int64_t T;
+  const real *dy, *dzf, *x, *zi, *at, *rt, *y;
+  real *dx, *dzi, *dat, *drt;
+} backward_arrays;
+
+/** One of the sequences. The state before a span [from, to) is ds[to]; the span that ends at T
+ *  takes dzf in its place. */
+typedef struct backward_row {
+  int64_t T;
+  const real *dy, *x, *y;
+  real zi, at, rt;
+  real *dx; /* NULL: not wanted */
+} backward_row;
+
+enum { AT_SUM, RT_SUM };
+
+static backward_row backward_row_of(const backward_arrays *p, int64_t b)
+{
+  return (backward_row){
+      .T = p->T,
+      .dy = p->dy + b * p->T,
+      .x = p->x + b * p->T,
+      .y = p->y + b * p->T,
+      .zi = p->zi ? p->zi[b] : 0,
+      .at = p->at[b],
+      .rt = p->rt[b],
+      .dx = p->dx ? p->dx + b * p->T : NULL,
+  };
+}
+
+static inline affine backward_maps(const backward_row *r, int64_t t)
+{
+  const vec_mask attack_next = vec_load(r->x + t + 1) < vec_load(r->y + t);
+  return (affine){vec_select(attack_next, vec_of(1 - r->at), vec_of(1 - r->rt)),
+                  vec_load(r->dy + t)};
+}
+
+static inline scalar_affine backward_map(const backward_row *r, int64_t t)
+{
+  if (t + 1 == r->T) return (scalar_affine){1, r->dy[t]};
+  return (scalar_affine){1 - (r->x[t + 1] < r->y[t] ? r->at : r->rt), r->dy[t]};
+}
+
+/** From ds[t+1] to ds[t]; stores dx[t], adds to the sums. */
+static inline real backward_sample(const backward_row *r, int64_t t, real later, double *sums)
+{
+  const real ds = scalar_affine_apply(backward_map(r, t), later);
+  const real before = t > 0 ? r->y[t - 1] : r->zi;
+  const int attack = r->x[t] < before;
+  sums[attack ? AT_SUM : RT_SUM] += (double)(ds * (r->x[t] - before));
+  if (r->dx) r->dx[t] = (attack ? r->at : r->rt) * ds;
+  return ds;
+}
+
+static real run_backward(const void *arrays, int64_t b, int64_t from, int64_t to, real state,
+                         double *sums)
+{
+  enum { BLOCK = 64 }; /* vectors whose sums run in `real` */
+  const backward_row r = backward_row_of(arrays, b);
+  int64_t t = to;
+  if (t == r.T) state = backward_sample(&r, --t, state, sums);
+  const int64_t low = from > 0 ? from : 1; /* vectors read y[t-1] */
+  vec later = vec_of(state);
+  while (t - LANES >= low) {
+    vec at_sum = vec_of(0), rt_sum = vec_of(0);
+    for (int i = 0; i < BLOCK && t - LANES >= low; i++) {
+      t -= LANES;
+      const vec ds = affine_apply(scan_down(backward_maps(&r, t)), later);
+      const vec x = vec_load(r.x + t), before = vec_load(r.y + t - 1);
+      const vec_mask attack = x < before;
+      const vec dc = ds * (x - before);
+      later = svec_first(ds);
+      at_sum += vec_select(attack, dc, vec_of(0));
+      rt_sum += vec_select(attack, vec_of(0), dc);
+      if (r.dx) vec_store(r.dx + t, vec_select(attack, vec_of(r.at), vec_of(r.rt)) * ds);
+    }
+    sums[AT_SUM] += vec_sum(at_sum);
+    sums[RT_SUM] += vec_sum(rt_sum);
+  }
+  state = later[0];
+  while (t > from) state = backward_sample(&r, --t, state, sums);
+  return state;
+}
+
+static scalar_affine map_backward(const void *arrays, int64_t b, int64_t from, int64_t to)
+{
+  const backward_row r = backward_row_of(arrays, b);
+  affine all = {vec_of(1), vec_of(0)};
+  int64_t t = to;
+  while (t - LANES >= from) {
+    t -= LANES;
+    all = affine_then(all, affine_first(scan_down(backward_maps(&r, t))));
+  }
+  scalar_affine map = {all.gain[0], all.offset[0]};
+  while (t > from) map = scalar_affine_then(map, backward_map(&r, --t));
+  return map;
+}
+
+static real start_backward(const void *arrays, int64_t b)
+{
+  const backward_arrays *p = arrays;
+  return p->dzf ? p->dzf[b] : 0;
+}
+
+static void finish_backward(const void *arrays, int64_t b, real state, const double *sums)
+{
+  const backward_arrays *p = arrays;
+  if (p->dat) p->dat[b] = (real)sums[AT_SUM];
+  if (p->drt) p->drt[b] = (real)sums[RT_SUM];
+  if (!p->dzi) return;
+  p->dzi[b] = state;
+  if (p->T == 0) return;
+  const real zi = p->zi ? p->zi[b] : 0;
+  p->dzi[b] *= 1 - (p->x[b * p->T] < zi ? p->at[b] : p->rt[b]);
 }
 
 apf_status APF_CPU(ballistics_backward)(apf_context *ctx, int64_t B, int64_t T, const real *dy,
@@ -36,26 +187,14 @@ apf_status APF_CPU(ballistics_backward)(apf_context *ctx, int64_t B, int64_t T, 
                                         const real *at, const real *rt, const real *y, real *dx,
                                         real *dzi, real *dat, real *drt)
 {
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
-  for (int64_t b = 0; b < B; b++) {
-    real later = dzf ? dzf[b] : 0; /* the gradient that y[t] gets from later samples */
-    double at_sum = 0, rt_sum = 0;
-    for (int64_t t = T - 1; t >= 0; t--) {
-      const real before = t > 0 ? y[b * T + t - 1] : zi ? zi[b] : 0;
-      const real u = x[b * T + t];
-      const int attack = u < before;
-      const real c = attack ? at[b] : rt[b];
-      const real ds = dy[b * T + t] + later;
-      if (attack)
-        at_sum += (double)(ds * (u - before));
-      else
-        rt_sum += (double)(ds * (u - before));
-      if (dx) dx[b * T + t] = c * ds;
-      later = (1 - c) * ds;
-    }
-    if (dzi) dzi[b] = later;
-    if (dat) dat[b] = (real)at_sum;
-    if (drt) drt[b] = (real)rt_sum;
-  }
-  return APF_OK;
+  const backward_arrays arrays = {T, dy, dzf, x, zi, at, rt, y, dx, dzi, dat, drt};
+  const scan_operator op = {.arrays = &arrays,
+                            .B = B,
+                            .T = T,
+                            .reverse = 1,
+                            .start = start_backward,
+                            .map = map_backward,
+                            .run = run_backward,
+                            .finish = finish_backward};
+  return APF_CPU(scan_sequences)(ctx, &op);
 }

@@ -1,11 +1,4 @@
-/**
- * First-order recurrence, its adjoint and its derivative, plainly; equations in recurrence.c.
- *
- *   y[t] = a[t] y[t-1] + x[t],   y[-1] = zi
- *   dx[t] = dy[t] + conj(a[t+1]) dx[t+1],   dx[T-1] = dy[T-1] + dzf
- *   da[t] = conj(y[t-1]) dx[t] (summed over t for a constant),   dzi = conj(a[0]) dx[0]
- *   y_dot[t] = a[t] y_dot[t-1] + (x_dot[t] + a_dot[t] y[t-1])
- */
+/** First-order recurrence, its adjoint and its derivative, plainly; equations in recurrence.c. */
 #include "cpu/cpu.h"
 #include "cpu/scalar.h"
 
