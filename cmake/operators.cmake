@@ -19,6 +19,8 @@ apf_operator(istft f32 f64)
 apf_operator(fft_one_pole f32 f64)
 apf_operator(frequency_filter f32 f64)
 apf_operator(phaser_response f32 f64)
+apf_operator(log_mel f32 f64)
+apf_operator(stft_loss f32 f64)
 
 # What the kernels of several operators share.
 apf_cpu_module(fft f32 f64)
@@ -35,3 +37,4 @@ apf_operator(copy_strided f32 f64)
 apf_operator(map_unary f32 f64)
 apf_operator(map_binary f32 f64)
 apf_operator(reduce_sum f32 f64)
+apf_cpu_module(mel f32 f64)

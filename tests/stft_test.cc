@@ -26,20 +26,12 @@ const Shape kShapes[] = {
 
 std::vector<double> naive(const Shape &s, const std::vector<double> &x)
 {
-  const auto w = spectral::hann(s.window);
   std::vector<double> X;
-  for (int64_t b = 0; b < s.B; b++)
-    for (int64_t f = 0; f < s.frames(); f++) {
-      std::vector<double> frame(s.n_fft, 0.0);
-      for (int64_t i = 0; i < s.window; i++) {
-        const int64_t at = i + (s.n_fft - s.window) / 2;
-        int64_t t = f * s.hop - s.n_fft / 2 + at;
-        if (s.reflect && t < 0) t = -t;
-        if (s.reflect && t >= s.T) t = 2 * (s.T - 1) - t;
-        if (t >= 0 && t < s.T) frame[at] = w[i] * x[b * s.T + t];
-      }
-      for (double v : spectral::interleaved<double>(spectral::transform(frame))) X.push_back(v);
-    }
+  for (int64_t b = 0; b < s.B; b++) {
+    const std::vector<double> row(x.begin() + b * s.T, x.begin() + (b + 1) * s.T);
+    for (const auto &frame : spectral::frames(row, s.n_fft, s.window, s.hop, s.reflect))
+      for (double v : spectral::interleaved<double>(frame)) X.push_back(v);
+  }
   return X;
 }
 

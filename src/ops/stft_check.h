@@ -38,6 +38,17 @@ static inline apf_status apf_check_frames(apf_context *ctx, const char *function
   return APF_OK;
 }
 
+/** `least` to n_fft mel bands; a sample rate where there are any. */
+static inline apf_status apf_check_bands(apf_context *ctx, const char *function, int64_t n_mels,
+                                         int64_t least, int64_t n_fft, double sample_rate)
+{
+  APF_CHECK_RANGE(ctx, n_mels, least, n_fft);
+  if (n_mels > 0 && !(sample_rate > 0 && sample_rate <= 1e9))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, function, "sample_rate is %g Hz, expected 0 to 1e9 Hz",
+                    sample_rate);
+  return APF_OK;
+}
+
 /** Whether windows overlap enough for the inverse to divide by their sum everywhere. */
 static inline apf_status apf_check_inverse(apf_context *ctx, const char *function, int64_t window,
                                            int64_t hop)

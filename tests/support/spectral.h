@@ -47,6 +47,54 @@ inline std::vector<double> hann(int64_t window)
   return w;
 }
 
+/** Bins of every frame of one row, frame by frame: what src/cpu/stft_frames.h defines. */
+inline std::vector<Spectrum> frames(const std::vector<double> &x, int64_t n_fft, int64_t window,
+                                    int64_t hop, bool reflect)
+{
+  const int64_t T = x.size();
+  const auto w = hann(window);
+  std::vector<Spectrum> out;
+  for (int64_t f = 0; f < T / hop + 1; f++) {
+    std::vector<double> frame(n_fft, 0.0);
+    for (int64_t i = 0; i < window; i++) {
+      const int64_t at = i + (n_fft - window) / 2;
+      int64_t t = f * hop - n_fft / 2 + at;
+      if (reflect && t < 0) t = -t;
+      if (reflect && t >= T) t = 2 * (T - 1) - t;
+      if (t >= 0 && t < T) frame[at] = w[i] * x[t];
+    }
+    out.push_back(transform(frame));
+  }
+  return out;
+}
+
+/** Weight of each bin in each band, by the textbook formula. */
+inline std::vector<std::vector<double>> mel_weights(bool slaney, int64_t bands, int64_t n_fft,
+                                                    double rate, double low, double high)
+{
+  const double corner = 15, step = std::log(6.4) / 27;
+  const auto to_mel = [&](double hz) {
+    if (!slaney) return 2595 * std::log10(1 + hz / 700);
+    return hz < 1000 ? 3 * hz / 200 : corner + std::log(hz / 1000) / step;
+  };
+  const auto to_hz = [&](double mel) {
+    if (!slaney) return 700 * (std::pow(10, mel / 2595) - 1);
+    return mel < corner ? 200 * mel / 3 : 1000 * std::exp(step * (mel - corner));
+  };
+  std::vector<double> edge;
+  for (int64_t i = 0; i < bands + 2; i++)
+    edge.push_back(to_hz(to_mel(low) + (to_mel(high) - to_mel(low)) * i / (bands + 1)));
+  std::vector<std::vector<double>> weight(bands, std::vector<double>(n_fft / 2 + 1));
+  for (int64_t m = 0; m < bands; m++)
+    for (int64_t k = 0; k <= n_fft / 2; k++) {
+      const double hz = rate * k / n_fft;
+      const double up = (hz - edge[m]) / (edge[m + 1] - edge[m]);
+      const double down = (edge[m + 2] - hz) / (edge[m + 2] - edge[m + 1]);
+      weight[m][k] = std::max(0.0, std::min(up, down)) * (slaney ? 2 / (edge[m + 2] - edge[m]) : 1);
+    }
+  return weight;
+}
+
 /** Interleaved (re, im), as operators store spectra. */
 template <class T>
 std::vector<T> interleaved(const Spectrum &X)
