@@ -38,7 +38,7 @@ typedef struct coefficients {
   vreal left[COEFFICIENT_REALS], right[COEFFICIENT_REALS];
 } coefficients;
 
-SIMD_INLINE void coefficients_begin(const lane_group *group, const scalar *a, int direction,
+SIMD_OUTLINE void coefficients_begin(const lane_group *group, const scalar *a, int direction,
                                     coefficients *c, vreal *tile)
 {
   const int64_t width = group->M * SIMD_PARTS;
@@ -68,7 +68,7 @@ static void interpolate_block(const lane_group *group, coefficients *c, int64_t 
 }
 
 /** Fills the tile with the coefficients of samples t0 .. t0 + n - 1. */
-SIMD_INLINE void coefficients_load(const lane_group *group, coefficients *c, int64_t t0, int n,
+SIMD_OUTLINE void coefficients_load(const lane_group *group, coefficients *c, int64_t t0, int n,
                                    vreal *tile)
 {
   const int64_t width = group->M * SIMD_PARTS;
@@ -112,7 +112,7 @@ static void sums_flush(const lane_group *group, lane_sums *sums, real *row)
   sums_clear(group, sums);
 }
 
-SIMD_INLINE void gradients_begin(const lane_group *group, scalar *da, bool stream,
+SIMD_OUTLINE void gradients_begin(const lane_group *group, scalar *da, bool stream,
                                  coefficient_gradients *g)
 {
   g->da = (real *)da;
@@ -151,7 +151,7 @@ static void gradients_sum(const lane_group *group, coefficient_gradients *g, int
 }
 
 /** Takes the gradients of samples t0 .. t0 + n - 1; blocks come from the end. */
-SIMD_INLINE void gradients_store(const lane_group *group, coefficient_gradients *g, int64_t t0,
+SIMD_OUTLINE void gradients_store(const lane_group *group, coefficient_gradients *g, int64_t t0,
                                  int n, const vreal *tile)
 {
   const int64_t width = group->M * SIMD_PARTS;
@@ -171,7 +171,7 @@ SIMD_INLINE void gradients_store(const lane_group *group, coefficient_gradients 
   }
 }
 
-SIMD_INLINE void gradients_end(const lane_group *group, coefficient_gradients *g)
+SIMD_OUTLINE void gradients_end(const lane_group *group, coefficient_gradients *g)
 {
   if (!is_per_sample(group)) gradients_flush(group, g);
 }

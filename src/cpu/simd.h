@@ -22,6 +22,8 @@
 #endif
 
 #define SIMD_INLINE static inline __attribute__((always_inline))
+/* For what works on whole blocks: one copy a file, or each order of each filter compiles its own. */
+#define SIMD_OUTLINE static __attribute__((noinline, unused))
 
 #if defined(__AVX__)
 #define SIMD_BYTES 32
@@ -197,7 +199,7 @@ SIMD_INLINE void simd_store_line(real *rows, int64_t stride, const vreal *column
  * columns[k][lane] = rows[lane * stride + k], k < count; lanes from `active` on are zero. While a
  * line is read the one `ahead` reals further on is fetched; 0 leaves that to the processor.
  */
-SIMD_INLINE void simd_load_columns(const real *rows, int64_t stride, int active, int64_t count,
+SIMD_OUTLINE void simd_load_columns(const real *rows, int64_t stride, int active, int64_t count,
                                    int64_t ahead, vreal *columns)
 {
   int64_t k = 0;
@@ -220,7 +222,7 @@ SIMD_INLINE void simd_load_columns(const real *rows, int64_t stride, int active,
 }
 
 /** The inverse; only active lanes are written. `stream`: see simd_should_stream. */
-SIMD_INLINE void simd_store_columns(real *rows, int64_t stride, int active, int64_t count,
+SIMD_OUTLINE void simd_store_columns(real *rows, int64_t stride, int active, int64_t count,
                                     bool stream, const vreal *columns)
 {
   int64_t k = 0;
