@@ -13,7 +13,7 @@ static const apf_parameter_info parameters[] = {
     {"ratio", "", "Input decibels above the threshold for one more at the output.", 1.001, 1000, 2},
     {"attack", "ms", "Time in which the gain falls.", 0.005, 5000, 50},
     {"release", "ms", "Time in which the gain recovers.", 0.005, 20000, 50},
-    {"average", "", "Coefficient per sample of the average of power; 1: none.", 1e-6, 0.9999, 0.3},
+    {"average", "ms", "Time over which power is averaged.", 0.005, 5000, 0.13986578581690895},
     {"make_up", "dB", "Gain after compression.", -60, 60, 0},
 };
 
@@ -51,8 +51,8 @@ double apf_compressor_to_raw(int parameter, double human, double rate)
   switch (parameter) {
     case APF_COMPRESSOR_RATIO: return log(human - 1);
     case APF_COMPRESSOR_ATTACK:
-    case APF_COMPRESSOR_RELEASE: return log(expm1(2200 / (human * rate)));
-    case APF_COMPRESSOR_AVERAGE: return log(human / (1 - human));
+    case APF_COMPRESSOR_RELEASE:
+    case APF_COMPRESSOR_AVERAGE: return log(expm1(2200 / (human * rate)));
     default: return human;
   }
 }
@@ -62,8 +62,8 @@ double apf_compressor_to_human(int parameter, double raw, double rate)
   switch (parameter) {
     case APF_COMPRESSOR_RATIO: return 1 + exp(raw);
     case APF_COMPRESSOR_ATTACK:
-    case APF_COMPRESSOR_RELEASE: return 2200 / (rate * log1p(exp(raw)));
-    case APF_COMPRESSOR_AVERAGE: return 1 / (1 + exp(-raw));
+    case APF_COMPRESSOR_RELEASE:
+    case APF_COMPRESSOR_AVERAGE: return 2200 / (rate * log1p(exp(raw)));
     default: return raw;
   }
 }
@@ -115,10 +115,10 @@ static apf_var raw(apf_graph *g, const apf_model *model, int parameter, int64_t 
   return apf_reshape(g, all, APF_SHAPE(sets, 1));
 }
 
-static apf_var describe(apf_graph *g, const apf_model *model, apf_var x, int64_t sets,
-                        apf_mode mode)
+static apf_var describe(apf_graph *g, const apf_model *model, apf_signal signal)
 {
-  (void)mode;
+  const apf_var x = signal.x;
+  const int64_t sets = signal.sets;
   const apf_compressor_variant variant = apf_compressor_variant_of(model);
   const bool sampled = variant == APF_COMPRESSOR_FS;
   apf_var threshold = raw(g, model, APF_COMPRESSOR_THRESHOLD, sets);
@@ -158,7 +158,10 @@ static apf_var describe(apf_graph *g, const apf_model *model, apf_var x, int64_t
 /** One loss per parameter set. */
 static apf_var loss(apf_graph *g, apf_var y, apf_var target)
 {
-  return apf_preemphasis_l1(g, y, target, 1);
+  apf_var error = apf_sub(g, y, target), before = apf_shift(g, error, -1, -1, 0);
+  apf_var pole = apf_reshape(g, apf_graph_constant(g, 0.995), APF_SHAPE(1));
+  apf_var emphasised = apf_recurrence(g, apf_sub(g, error, before), pole, APF_NO_VAR);
+  return apf_mean(g, apf_abs(g, emphasised), APF_AXES_FROM(1), false);
 }
 
 const apf_effect apf_compressor = {
@@ -171,6 +174,7 @@ const apf_effect apf_compressor = {
     .get = get,
     .set = set,
     .describe = describe,
+    .preemphasized = true,
     .loss = loss,
     .processor_bytes = apf_compressor_rt_bytes,
     .processor_start = apf_compressor_rt_start,

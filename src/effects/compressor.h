@@ -25,7 +25,7 @@ enum {
   APF_COMPRESSOR_RATIO,
   APF_COMPRESSOR_ATTACK,  /**< ms */
   APF_COMPRESSOR_RELEASE, /**< ms */
-  APF_COMPRESSOR_AVERAGE, /**< coefficient per sample */
+  APF_COMPRESSOR_AVERAGE, /**< ms */
   APF_COMPRESSOR_MAKE_UP, /**< dB */
   APF_COMPRESSOR_PARAMETERS
 };

@@ -44,7 +44,8 @@ static double setting_of(const compressor_rt *c, int parameter, double human)
     case APF_COMPRESSOR_THRESHOLD: return neper_per_db * human;
     case APF_COMPRESSOR_RATIO: return 1 - 1 / human;
     case APF_COMPRESSOR_ATTACK:
-    case APF_COMPRESSOR_RELEASE: return apf_compressor_coefficient(human, c->rate);
+    case APF_COMPRESSOR_RELEASE:
+    case APF_COMPRESSOR_AVERAGE: return apf_compressor_coefficient(human, c->rate);
     case APF_COMPRESSOR_MAKE_UP: return exp(neper_per_db * human);
     default: return human;
   }
@@ -60,10 +61,7 @@ void apf_compressor_rt_start(void *state, const apf_model *model, int sample_rat
   c->one_time = variant != APF_COMPRESSOR_TD;
   c->expander_slope = variant == APF_COMPRESSOR_FS ? 0 : 1 - 1 / APF_COMPRESSOR_EXPANDER_RATIO;
   for (int i = 0; i < APF_COMPRESSOR_PARAMETERS; i++) {
-    double human = model->effect->get(model, i);
-    if (i == APF_COMPRESSOR_AVERAGE && sample_rate != model->sample_rate)
-      human = -expm1(log1p(-human) * model->sample_rate / sample_rate); /* the same time */
-    c->now.value[i] = setting_of(c, i, human);
+    c->now.value[i] = setting_of(c, i, model->effect->get(model, i));
   }
   c->goal = c->now;
   apf_compressor_rt_reset(state);
@@ -88,6 +86,7 @@ int apf_compressor_rt_latency(const void *state)
 void apf_compressor_rt_set(void *state, int parameter, double value)
 {
   compressor_rt *c = state;
+  if (parameter < 0 || parameter >= APF_COMPRESSOR_PARAMETERS) return;
   c->goal.value[parameter] = setting_of(c, parameter, value);
   if (c->one_time && parameter == APF_COMPRESSOR_RELEASE)
     c->goal.value[APF_COMPRESSOR_ATTACK] = c->goal.value[APF_COMPRESSOR_RELEASE];

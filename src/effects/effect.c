@@ -3,8 +3,10 @@
 
 #include <string.h>
 
-static const apf_effect *const effects[] = {NULL};
-enum { EFFECT_COUNT = sizeof effects / sizeof effects[0] - 1 }; /* the list ends with NULL */
+#include "effects/compressor.h"
+
+static const apf_effect *const effects[] = {&apf_compressor};
+enum { EFFECT_COUNT = sizeof effects / sizeof effects[0] };
 
 int apf_effect_count(void)
 {

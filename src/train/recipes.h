@@ -20,7 +20,7 @@ static const apf_recipe apf_recipes[] = {
     /* As published: arXiv 2404.07970 and its LA-2A code. */
     {"compressor", "paper",
      "{\"optimizer\": \"sgd\", \"dtype\": \"f32\", \"steps\": 1000, \"learning_rate\": 100,"
-     " \"momentum\": 0.9, \"set\": {\"make_up\": \"published\"}}"},
+     " \"momentum\": 0.9, \"set\": {\"train_make_up\": \"no\"}}"},
 };
 
 /* What an optimizer starts from where the recipe is made for another one. */
