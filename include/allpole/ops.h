@@ -279,6 +279,23 @@ APF_FOR_REAL(APF_DECLARE)
 APF_FOR_REAL(APF_DECLARE)
 #undef APF_DECLARE
 
+/**
+ * STFT, rational response per frame, inverse STFT: the three above in one, without the spectra in
+ * memory. Sizes and limits as there; zeros outside the signal.
+ * @param x, y (B, T).   @param b (B, T/hop + 1, Kb), a (B, T/hop + 1, Ka).
+ * Backward: dx, db, da are optional; x is needed for db and da alone and may be NULL without them.
+ */
+#define APF_DECLARE(S, real)                                                                       \
+  APF_OP apf_stft_filter_forward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft,        \
+                                     int64_t window, int64_t hop, int64_t Kb, int64_t Ka,          \
+                                     const real *x, const real *b, const real *a, real *y);        \
+  APF_OP apf_stft_filter_backward_##S(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft,       \
+                                      int64_t window, int64_t hop, int64_t Kb, int64_t Ka,         \
+                                      const real *dy, const real *x, const real *b, const real *a, \
+                                      real *dx, real *db, real *da);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
 #undef APF_OP
 
 #ifdef __cplusplus

@@ -119,6 +119,33 @@ apf_var apf_compressor_curve(apf_graph *g, apf_var power, apf_var threshold, apf
  *  [...], optional. */
 apf_var apf_compressor_apply(apf_graph *g, apf_var x, apf_var gain, apf_var make_up, int64_t delay);
 
+/* --- spectra --------------------------------------------------------------------------------- */
+/* Spectra are [...,F,K,2]: F = T / hop + 1 frames centred on every hop-th sample, K = n_fft/2 + 1
+ * bins, real and imaginary part. A periodic Hann window of `window` <= n_fft samples; zeros outside
+ * the signal, or with `reflect` its mirror image. Leading axes are broadcast. */
+
+apf_var apf_stft(apf_graph *g, apf_var x, int64_t n_fft, int64_t window, int64_t hop, bool reflect);
+/** Back to T samples; hop <= window / 2. */
+apf_var apf_istft(apf_graph *g, apf_var X, int64_t T, int64_t window, int64_t hop);
+/** X times B / A, the responses of b [...,F,Kb] and a [...,F,Ka], a[0] included. */
+apf_var apf_frequency_filter(apf_graph *g, apf_var X, apf_var b, apf_var a);
+/** The three above in one: x [...,T] filtered frame by frame, without the spectra in memory. */
+apf_var apf_stft_filter(apf_graph *g, apf_var x, apf_var b, apf_var a, int64_t n_fft,
+                        int64_t window, int64_t hop);
+/** Likewise four all-passes with feedback, docs/stft_phaser.md: p [...,F]; g1, g2 [...]; the
+ * biquad's b, a [...,3]. */
+apf_var apf_stft_phaser(apf_graph *g, apf_var x, apf_var p, apf_var g1, apf_var g2, apf_var b,
+                        apf_var a, int64_t n_fft, int64_t window, int64_t hop);
+
+typedef struct apf_log_mel_settings {
+  int64_t n_fft, hop, bands;
+  double sample_rate; /**< Hz */
+  double eps;
+  bool offset; /**< false: ln max(M, eps); true: ln(M + eps) */
+} apf_log_mel_settings;
+/** Log-mel spectrogram, x [...,T] to [...,bands,F]; docs/log_mel.md. */
+apf_var apf_log_mel(apf_graph *g, apf_var x, apf_log_mel_settings settings);
+
 /* --- losses ---------------------------------------------------------------------------------- */
 /* pred [...,T] against target of the same shape, or of its trailing axes (a batch of parameter sets
  * against one recording). The first `keep` axes of pred stay in the loss: 0 gives a scalar, 1 one
@@ -134,6 +161,15 @@ typedef enum apf_esr_kind {
 } apf_esr_kind;
 /** Error-to-signal ratio, e = pred - target. */
 apf_var apf_esr(apf_graph *g, apf_var pred, apf_var target, apf_esr_kind kind, int keep);
+
+/* Spectral distances; docs/stft_loss.md. The target is data: it must not have a gradient. */
+
+/** Multi-resolution STFT loss (MSS). T > 1024. */
+apf_var apf_mrstft_loss(apf_graph *g, apf_var pred, apf_var target, int keep);
+/** One resolution on 128 mel bands. T > 512. */
+apf_var apf_mel_stft_loss(apf_graph *g, apf_var pred, apf_var target, double sample_rate, int keep);
+/** Mean absolute difference of 40 cepstral coefficients. T > 512. */
+apf_var apf_mfcc_l1(apf_graph *g, apf_var pred, apf_var target, double sample_rate, int keep);
 
 #ifdef __cplusplus
 }
