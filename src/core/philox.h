@@ -3,9 +3,6 @@
  * numbers: as easy as 1, 2, 3", SC 2011). A block of four 32-bit words is a function of a 64-bit
  * key and a 128-bit counter and of nothing else, so any thread of any backend can make any of them,
  * in any order.
- *
- * Element i of the draw that starts at `counter` is word i % 4 of block (counter + i / 4). Draws of
- * one seed are independent as long as their counters do not overlap: see apf_philox_blocks.
  */
 #ifndef APF_CORE_PHILOX_H
 #define APF_CORE_PHILOX_H
@@ -22,11 +19,12 @@ typedef struct apf_philox {
   uint32_t word[4];
 } apf_philox;
 
-/** The block number `counter` (below 2^64) of the stream `seed`. */
-APF_HOST_DEVICE static inline apf_philox apf_philox_block(uint64_t seed, uint64_t counter)
+/** Block `index` of the sequence (stream, step) under `seed`. */
+APF_HOST_DEVICE static inline apf_philox apf_philox_block(uint64_t seed, uint64_t index,
+                                                          uint32_t stream, uint32_t step)
 {
   uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
-  apf_philox x = {{(uint32_t)counter, (uint32_t)(counter >> 32), 0, 0}};
+  apf_philox x = {{(uint32_t)index, (uint32_t)(index >> 32), stream, step}};
   for (int round = 0; round < 10; round++) {
     const uint64_t p0 = (uint64_t)0xD2511F53u * x.word[0];
     const uint64_t p1 = (uint64_t)0xCD9E8D57u * x.word[2];
@@ -37,12 +35,6 @@ APF_HOST_DEVICE static inline apf_philox apf_philox_block(uint64_t seed, uint64_
     key1 += 0xBB67AE85u;
   }
   return x;
-}
-
-/** Blocks that a draw of n words uses: the next draw starts that much further. */
-APF_HOST_DEVICE static inline uint64_t apf_philox_blocks(int64_t n)
-{
-  return ((uint64_t)n + 3) / 4;
 }
 
 #endif

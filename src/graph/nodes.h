@@ -146,6 +146,43 @@ typedef struct apf_log_mel_settings {
 /** Log-mel spectrogram, x [...,T] to [...,bands,F]; docs/log_mel.md. */
 apf_var apf_log_mel(apf_graph *g, apf_var x, apf_log_mel_settings settings);
 
+/* --- neural networks ------------------------------------------------------------------------- */
+
+/** y[...,o] = sum_i x[...,i] w[o,i] + bias[o].  x [...,I]; w [O,I]; bias [O], optional. With
+ * further axes in front, w [...,O,I] and bias [...,O] hold sets of parameters for x [...,N,I]. */
+apf_var apf_linear(apf_graph *g, apf_var x, apf_var w, apf_var bias);
+/** `same` zero padding, odd kernels.  x [B,I,H,W]; w [O,I,KH,KW]; bias [O], optional; dilation
+ * along the last axis. */
+apf_var apf_conv2d(apf_graph *g, apf_var x, apf_var w, apf_var bias, int64_t dilation);
+/** Mean 0 and variance 1 over the last `axes` axes, without affine parameters. */
+apf_var apf_layer_norm(apf_graph *g, apf_var x, int axes, double epsilon);
+/** Maximum of groups of P neighbours along an axis; what does not fill a group is left out. */
+apf_var apf_max_pool(apf_graph *g, apf_var x, int axis, int64_t P);
+/** x where x > 0, else slope[c] x, c the position along `axis`.  slope [C]. */
+apf_var apf_prelu(apf_graph *g, apf_var x, apf_var slope, int axis);
+/** In training each value is 0 with probability `rate`, else x / (1 - rate). `step`: one value, the
+ *  number of the training step, which with the context's seed chooses what is dropped. */
+apf_var apf_dropout(apf_graph *g, apf_var x, double rate, apf_var step);
+
+/* --- signals and coefficients ---------------------------------------------------------------- */
+/* Leading axes of all arguments are broadcast against each other. */
+
+/** Square (shape 0) to saw (1), f0 in Hz, phase in radians, optional.  All [...]; y [...,T]. */
+apf_var apf_oscillator(apf_graph *g, apf_var f0, apf_var phase, apf_var shape, double sample_rate,
+                       int64_t T);
+/** max(0, 1 - (n + epsilon) / (sample_rate duration) - epsilon)^alpha.  All [...]; y [...,T]. */
+apf_var apf_envelope(apf_graph *g, apf_var duration, apf_var alpha, double sample_rate,
+                     double epsilon, int64_t T);
+/** amplitude exp(-sigma^2 n) cos(omega n + phase); sigma is optional.  All [...]; y [...,T]. */
+apf_var apf_damped_oscillator(apf_graph *g, apf_var amplitude, apf_var phase, apf_var sigma,
+                              apf_var omega, int64_t T);
+/** Low-pass of cutoff w (radians per sample) and resonance q, both [...], to a [...,2] (a1, a2),
+ * which `scale` <= 1 makes a little smaller, and b [...,3]. */
+void apf_lowpass_coefficients(apf_graph *g, apf_var w, apf_var q, double scale, apf_var *a,
+                              apf_var *b);
+/** Any [...,2] to the (a1, a2) of a stable filter: docs/triangle_coefficients.md. */
+apf_var apf_triangle_coefficients(apf_graph *g, apf_var logits, double scale);
+
 /* --- losses ---------------------------------------------------------------------------------- */
 /* pred [...,T] against target of the same shape, or of its trailing axes (a batch of parameter sets
  * against one recording). The first `keep` axes of pred stay in the loss: 0 gives a scalar, 1 one

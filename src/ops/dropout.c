@@ -3,8 +3,9 @@
  *
  *   y[i] = x[i] m[i],  m[i] = 0 with probability `rate`, else 1 / (1 - rate)
  *
- * The mask is a function of seed, counter and i alone (core/philox.h): backward with the same three
- * uses the same mask. A draw of N values takes apf_philox_blocks(N) counts. y may equal x, dx dy.
+ * The mask is a function of seed, stream, step[0] and i alone (core/philox.h): backward with the
+ * same four uses the same mask. `step` (1) lies in the backend's memory, so that a recorded step
+ * can be replayed with another value; it holds a whole number from 0. y may equal x, dx dy.
  */
 #include "ops/check.h"
 
@@ -19,23 +20,25 @@ static apf_status check(apf_context *ctx, const char *function, int64_t N, doubl
 }
 
 apf_status APF_FN(apf_dropout_forward)(apf_context *ctx, int64_t N, double rate, uint64_t seed,
-                                       uint64_t counter, const real *x, real *y)
+                                       uint32_t stream, const real *step, const real *x, real *y)
 {
   const char *function = __func__;
   APF_TRY(check(ctx, function, N, rate));
   if (N == 0) return APF_OK;
+  APF_CHECK_POINTER(ctx, step);
   APF_CHECK_POINTER(ctx, x);
   APF_CHECK_POINTER(ctx, y);
-  return APF_OPS(ctx)->dropout_forward(ctx, N, rate, seed, counter, x, y);
+  return APF_OPS(ctx)->dropout_forward(ctx, N, rate, seed, stream, step, x, y);
 }
 
 apf_status APF_FN(apf_dropout_backward)(apf_context *ctx, int64_t N, double rate, uint64_t seed,
-                                        uint64_t counter, const real *dy, real *dx)
+                                        uint32_t stream, const real *step, const real *dy, real *dx)
 {
   const char *function = __func__;
   APF_TRY(check(ctx, function, N, rate));
   if (N == 0) return APF_OK;
+  APF_CHECK_POINTER(ctx, step);
   APF_CHECK_POINTER(ctx, dy);
   APF_CHECK_POINTER(ctx, dx);
-  return APF_OPS(ctx)->dropout_backward(ctx, N, rate, seed, counter, dy, dx);
+  return APF_OPS(ctx)->dropout_backward(ctx, N, rate, seed, stream, step, dy, dx);
 }
