@@ -12,6 +12,7 @@ static const struct {
     {"train", command_train, "learn an effect from a dry and a wet recording"},
     {"render", command_render, "apply a learned effect to a recording"},
     {"evaluate", command_evaluate, "compare a rendering, or a model's, with a target recording"},
+    {"import", command_import, "make a model file of published parameters"},
     {"info", command_info, "what this build and this machine offer"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -12,6 +12,7 @@ enum { EXIT_OK = 0, EXIT_DATA = 1, EXIT_USAGE = 2 };
 int command_train(int argc, char **argv);
 int command_render(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
+int command_import(int argc, char **argv);
 int command_info(int argc, char **argv);
 
 /** Prints "allpole COMMAND: text" to stderr. @return EXIT_USAGE, with a hint at --help. */

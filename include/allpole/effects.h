@@ -62,6 +62,14 @@ APF_API APF_MUST_CHECK apf_status apf_model_load(apf_context *ctx, const char *p
 APF_API APF_MUST_CHECK apf_status apf_model_save(apf_context *ctx, const apf_model *model,
                                                  const char *path);
 
+/**
+ * Takes the raw tensors of a safetensors file that is no model file, such as published parameters,
+ * by their names; the options must be set as the tensors ask for. What the model has no name for is
+ * left out. Errors as apf_model_load(); the model is then as before.
+ */
+APF_API APF_MUST_CHECK apf_status apf_model_import(apf_context *ctx, apf_model *model,
+                                                   const char *path);
+
 APF_API const char *apf_model_effect(const apf_model *model);
 APF_API int apf_model_sample_rate(const apf_model *model);
 /** The same model for another rate: times and frequencies keep their values in ms and Hz. */

@@ -146,7 +146,9 @@ static bool same_shape(const apf_tensor *a, const apf_raw_tensor *b)
   return true;
 }
 
-static apf_status read_tensors(apf_context *ctx, const apf_safetensors *file, apf_model *model)
+/** `published`: from elsewhere, where a scalar may be an array of one. */
+static apf_status read_tensors(apf_context *ctx, const apf_safetensors *file, bool published,
+                               apf_model *model)
 {
   for (int i = 0; i < model->tensor_count; i++) {
     apf_raw_tensor *to = &model->tensors[i];
@@ -158,7 +160,7 @@ static apf_status read_tensors(apf_context *ctx, const apf_safetensors *file, ap
       return apf_fail(ctx, APF_ERR_FORMAT, "apf_model_load",
                       "%s: tensor \"%s\" is of type %s, expected F32 or F64", file->path, to->name,
                       apf_tensor_type_name(from->type));
-    if (!same_shape(from, to))
+    if (published ? apf_tensor_elements(from) != to->count : !same_shape(from, to))
       return apf_fail(ctx, APF_ERR_FORMAT, "apf_model_load",
                       "%s: tensor \"%s\" has %lld values in %d axes, expected %lld in %d",
                       file->path, to->name, (long long)apf_tensor_elements(from), from->rank,
@@ -186,7 +188,7 @@ apf_status apf_model_file_parse(apf_context *ctx, const apf_safetensors *file, a
   apf_status status = apf_model_create(ctx, effect, atoi(rate), &model);
   if (status != APF_OK) return blame_file(ctx, file, status);
   status = read_options(ctx, file, model);
-  if (status == APF_OK) status = read_tensors(ctx, file, model);
+  if (status == APF_OK) status = read_tensors(ctx, file, false, model);
   if (status != APF_OK) {
     apf_model_destroy(model);
     return status;
@@ -203,6 +205,22 @@ apf_status apf_model_load(apf_context *ctx, const char *path, apf_model **out)
   apf_safetensors *file;
   APF_TRY(apf_safetensors_read(ctx, path, &file));
   apf_status status = apf_model_file_parse(ctx, file, out);
+  apf_safetensors_free(file);
+  return status;
+}
+
+apf_status apf_model_import(apf_context *ctx, apf_model *model, const char *path)
+{
+  if (!model || !path) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "model or path is NULL");
+  apf_safetensors *file;
+  apf_model *copy = NULL; /* so that a file with a fault halfway changes nothing */
+  APF_TRY(apf_safetensors_read(ctx, path, &file));
+  apf_status status = apf_model_copy(ctx, model, &copy);
+  if (status == APF_OK) status = read_tensors(ctx, file, true, copy);
+  for (int i = 0; status == APF_OK && i < model->tensor_count; i++)
+    memcpy(model->tensors[i].values, copy->tensors[i].values,
+           (size_t)model->tensors[i].count * sizeof(double));
+  apf_model_destroy(copy);
   apf_safetensors_free(file);
   return status;
 }
