@@ -2,9 +2,9 @@
  * The learner that follows gradients: a graph of the effect and its loss, built once, and an
  * optimiser over its flat parameters.
  *
- * Exact gradients come from the graph's backward. SPSA (Spall 1992) evaluates the loss at two points
- * q + c d and q - c d with random signs d, side by side as two parameter sets of one forward graph, and
- * takes (L+ - L-) / (2 c d) for the gradient.
+ * Exact gradients come from the graph's backward. SPSA (Spall 1992) evaluates the loss at two
+ * points q + c d and q - c d with random signs d, side by side as two parameter sets of one forward
+ * graph, and takes (L+ - L-) / (2 c d) for the gradient.
  *
  * What is drawn at random (excerpts, signs) depends on seed and step alone, so a resumed run draws
  * the same.
@@ -25,12 +25,12 @@ enum { STREAM_EXCERPTS = 1, STREAM_SIGNS = 2, STREAMS = 4 };
 
 typedef struct gradient_learner {
   apf_learner base;
-  apf_graph *graph;         /* one parameter set, with backward */
-  apf_graph *probes;        /* SPSA: two sets, forward only */
+  apf_graph *graph;  /* one parameter set, with backward */
+  apf_graph *probes; /* SPSA: two sets, forward only */
   apf_model *probe[SPSA_SETS];
   apf_optimizer *optimizer;
-  int64_t rows, length;     /* excerpts of a batch, samples of each */
-  double *input, *target;   /* a batch: (rows, channels, length) */
+  int64_t rows, length;   /* excerpts of a batch, samples of each */
+  double *input, *target; /* a batch: (rows, channels, length) */
 } gradient_learner;
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -102,11 +102,140 @@ static apf_status spsa_gradient(gradient_learner *l, int64_t step, double *loss)
     const apf_raw_tensor *tensor = &model->tensors[i];
     double *slope = l->probe[1]->tensors[i].values; /* q - c d becomes the gradient */
     for (int64_t k = 0; k < tensor->count; k++)
-      slope[k] = (losses[0] - losses[1]) / (2 * (l->probe[0]->tensors[i].values[k] -
-                                                  tensor->values[k]));
+      slope[k] =
+          (losses[0] - losses[1]) / (2 * (l->probe[0]->tensors[i].values[k] - tensor->values[k]));
     apf_var parameter = apf_graph_find(l->graph, tensor->name);
     if (parameter.id == 0 || apf_graph_is_frozen(l->graph, parameter)) continue;
     APF_TRY(apf_graph_set_gradient(l->graph, parameter, slope));
   }
+  return APF_OK;
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static apf_status exact_gradient(gradient_learner *l, double *loss)
+{
+  APF_TRY(set_batch(l, l->graph));
+  APF_TRY(apf_graph_forward(l->graph));
+  APF_TRY(apf_graph_backward(l->graph));
+  return apf_graph_get(l->graph, apf_graph_find(l->graph, "loss"), loss);
+}
+
+static apf_status gradient_step(apf_learner *learner, int64_t step, double *loss)
+{
+  gradient_learner *l = (gradient_learner *)learner;
+  const apf_model *model = learner->model;
+  draw_batch(l, step);
+  APF_TRY(apf_models_to_graph(l->graph, &model, 1));
+  APF_TRY(l->base.config->spsa ? spsa_gradient(l, step, loss) : exact_gradient(l, loss));
+  if (!isfinite(*loss))
+    return apf_fail(learner->ctx, APF_ERR_NOT_FINITE, __func__, "the loss is %g", *loss);
+  APF_TRY(apf_optimizer_step(l->optimizer));
+  return apf_models_from_graph(l->graph, &learner->model, 1);
+}
+
+static apf_status gradient_save(const apf_learner *learner, apf_state *state)
+{
+  const gradient_learner *l = (const gradient_learner *)learner;
+  const int64_t count = apf_optimizer_state_count(l->optimizer);
+  double *values = malloc((size_t)count * sizeof *values);
+  if (!values) return apf_fail(learner->ctx, APF_ERR_MEMORY, __func__, "no memory to save");
+  apf_status status = apf_optimizer_get_state(l->optimizer, values);
+  if (status == APF_OK)
+    status = apf_state_add(learner->ctx, state, "optimizer", APF_TENSOR_F64, count, values);
+  free(values);
+  return status;
+}
+
+static apf_status gradient_load(apf_learner *learner, const apf_safetensors *file)
+{
+  gradient_learner *l = (gradient_learner *)learner;
+  const int64_t count = apf_optimizer_state_count(l->optimizer);
+  double *values = malloc((size_t)count * sizeof *values);
+  if (!values) return apf_fail(learner->ctx, APF_ERR_MEMORY, __func__, "no memory to resume");
+  apf_status status = apf_state_get(learner->ctx, file, "optimizer", APF_TENSOR_F64, count, values);
+  if (status == APF_OK) status = apf_optimizer_set_state(l->optimizer, values);
+  free(values);
+  return status;
+}
+
+static void gradient_destroy(apf_learner *learner)
+{
+  gradient_learner *l = (gradient_learner *)learner;
+  apf_optimizer_destroy(l->optimizer);
+  apf_graph_destroy(l->graph);
+  apf_graph_destroy(l->probes);
+  for (int i = 0; i < SPSA_SETS; i++) apf_model_destroy(l->probe[i]);
+  free(l->input);
+  free(l->target);
+  free(l);
+}
+
+/* --- creation --------------------------------------------------------------------------------- */
+
+static apf_status choose_batch(gradient_learner *l)
+{
+  const apf_train_config *config = l->base.config;
+  const apf_pair *pair = l->base.train;
+  l->rows = config->excerpt > 0 ? config->batch : 1;
+  l->length = pair->frames;
+  if (config->excerpt > 0) l->length = llround(config->excerpt * pair->sample_rate);
+  if (l->length < 1 || l->length > pair->frames)
+    return apf_fail(l->base.ctx, APF_ERR_ARGUMENT, "apf_train",
+                    "excerpt is %g s, expected at least a sample and at most the %g s to train on",
+                    config->excerpt, (double)pair->frames / pair->sample_rate);
+  if (config->batch > 1 && config->excerpt == 0)
+    return apf_fail(l->base.ctx, APF_ERR_ARGUMENT, "apf_train",
+                    "batch is %lld without excerpt, expected the excerpts' length as well",
+                    (long long)config->batch);
+  size_t bytes = (size_t)(l->rows * pair->channels * l->length) * sizeof(double);
+  l->input = malloc(bytes);
+  l->target = malloc(bytes);
+  if (l->input && l->target) return APF_OK;
+  return apf_fail(l->base.ctx, APF_ERR_MEMORY, "apf_train", "no memory for a batch");
+}
+
+static apf_status create_optimizer(gradient_learner *l)
+{
+  static const apf_optimizer_kind kinds[] = {
+      [APF_METHOD_SGD] = APF_SGD, [APF_METHOD_ADAM] = APF_ADAM, [APF_METHOD_ADAMW] = APF_ADAMW};
+  const apf_train_config *config = l->base.config;
+  apf_optimizer_options options =
+      apf_optimizer_defaults(kinds[config->method], config->learning_rate);
+  options.learning_rate_end = config->learning_rate_end;
+  options.steps = config->steps;
+  options.momentum = config->momentum;
+  options.weight_decay = config->weight_decay;
+  options.clip_norm = config->clip_norm;
+  return apf_optimizer_create(l->graph, &options, &l->optimizer);
+}
+
+static apf_status create_probes(gradient_learner *l)
+{
+  for (int i = 0; i < SPSA_SETS; i++)
+    APF_TRY(apf_model_copy(l->base.ctx, l->base.model, &l->probe[i]));
+  return build_graph(l, SPSA_SETS, false, &l->probes);
+}
+
+apf_status apf_gradient_learner_create(const apf_learner *start, apf_learner **out)
+{
+  static const apf_learner_class type = {gradient_step, gradient_save, gradient_load,
+                                         gradient_destroy};
+  apf_status status = APF_OK;
+  *out = NULL;
+  gradient_learner *l = calloc(1, sizeof *l);
+  if (!l) return apf_fail(start->ctx, APF_ERR_MEMORY, __func__, "no memory for a learner");
+  l->base = *start;
+  l->base.type = &type;
+  APF_TRY_GOTO(choose_batch(l), done);
+  APF_TRY_GOTO(build_graph(l, 1, true, &l->graph), done);
+  APF_TRY_GOTO(create_optimizer(l), done);
+  if (start->config->spsa) APF_TRY_GOTO(create_probes(l), done);
+done:
+  if (status != APF_OK) {
+    gradient_destroy(&l->base);
+    return status;
+  }
+  *out = &l->base;
   return APF_OK;
 }
