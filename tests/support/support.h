@@ -120,6 +120,10 @@ class Array {
   {
     set(values);
   }
+  Array(apf_context *context, std::initializer_list<T> values)
+      : Array(context, std::vector<T>(values))
+  {
+  }
   Array(const Array &) = delete;
   Array &operator=(const Array &) = delete;
   ~Array()
