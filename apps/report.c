@@ -203,9 +203,10 @@ static bool plot_curve(const material *m)
   enum { POINTS = 241 };
   char path[PATH_SIZE];
   double in[POINTS], out[POINTS], threshold = 0, ratio = 1, make_up = 0;
-  apf_model_get(NULL, m->model, "threshold", &threshold);
-  apf_model_get(NULL, m->model, "ratio", &ratio);
-  apf_model_get(NULL, m->model, "make_up", &make_up);
+  if (apf_model_get(NULL, m->model, "threshold", &threshold) != APF_OK ||
+      apf_model_get(NULL, m->model, "ratio", &ratio) != APF_OK ||
+      apf_model_get(NULL, m->model, "make_up", &make_up) != APF_OK)
+    return complain(m->run, apf_last_error(NULL));
   for (int i = 0; i < POINTS; i++) {
     in[i] = -60 + 0.25 * i;
     out[i] = in[i] + fmin(0, (1 - 1 / ratio) * (threshold - in[i])) + make_up;

@@ -57,6 +57,7 @@ APF_API void apf_audio_free(apf_audio *audio);
 /**
  * Understands "START:END" in seconds, as apf_audio_read() takes it: "2.5:10", ":10" (from the
  * beginning), "5:" (to the end, *end_s = -1), ":" (everything).
+ * @param ctx holds the message; NULL is allowed here.
  * @return APF_ERR_ARGUMENT if `text` is something else, or END is not after START.
  */
 APF_API APF_MUST_CHECK apf_status apf_audio_parse_segment(apf_context *ctx, const char *text,

@@ -42,15 +42,14 @@ static inline void store_state(const lane_group *group, scalar *state, int64_t i
                      column);
 }
 
-static void load_block(const lane_group *group, const scalar *x, int64_t t0, int n,
-                            vreal *columns)
+static void load_block(const lane_group *group, const scalar *x, int64_t t0, int n, vreal *columns)
 {
   simd_load_columns((const real *)(x + t0), group->T * SIMD_PARTS, group->active, n * SIMD_PARTS, 0,
                     columns);
 }
 
 static void store_block(const lane_group *group, scalar *x, int64_t t0, int n, bool stream,
-                             const vreal *columns)
+                        const vreal *columns)
 {
   simd_store_columns((real *)(x + t0), group->T * SIMD_PARTS, group->active, n * SIMD_PARTS, stream,
                      columns);
@@ -163,7 +162,7 @@ apf_status APF_CPU(allpole_forward)(apf_context *ctx, int64_t B, int64_t T, int6
 
 /** y_{t0-M} .. y_{t0+n-2}, into the tile; returns where they begin. */
 SIMD_OUTLINE const vreal *load_past(const lane_group *group, int M, const scalar *y,
-                                   const scalar *zi, int64_t t0, int n, vreal *tile)
+                                    const scalar *zi, int64_t t0, int n, vreal *tile)
 {
   const int count = (M + n - 1) * SIMD_PARTS;
   const int rounded = (count + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES;

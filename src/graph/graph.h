@@ -134,6 +134,8 @@ void apf_graph_set_training(apf_graph *g, bool training);
 APF_MUST_CHECK apf_status apf_graph_set(apf_graph *g, apf_var v, const double *host);
 APF_MUST_CHECK apf_status apf_graph_get(apf_graph *g, apf_var v, double *host);
 APF_MUST_CHECK apf_status apf_graph_get_gradient(apf_graph *g, apf_var v, double *host);
+/** For gradients that come from elsewhere (SPSA), before an optimiser's step. */
+APF_MUST_CHECK apf_status apf_graph_set_gradient(apf_graph *g, apf_var v, const double *host);
 APF_MUST_CHECK apf_status apf_graph_set_raw(apf_graph *g, apf_var v, const void *host);
 APF_MUST_CHECK apf_status apf_graph_get_raw(apf_graph *g, apf_var v, void *host);
 

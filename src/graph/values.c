@@ -211,3 +211,18 @@ apf_status apf_graph_get_gradient(apf_graph *g, apf_var v, double *host)
   if (!g) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "g is NULL");
   return download_double(g, __func__, v, apf_graph_gradient(g, v), "gradient", host);
 }
+
+apf_status apf_graph_set_gradient(apf_graph *g, apf_var v, const double *host)
+{
+  if (!g) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "g is NULL");
+  void *memory = apf_graph_gradient(g, v);
+  if (!memory || !host)
+    return apf_fail(g->ctx, APF_ERR_ARGUMENT, __func__,
+                    "v has no gradient that is kept, or host is NULL");
+  const tensor *t = apf_graph_tensor(g, v);
+  const size_t bytes = (size_t)t->count * g->element_bytes;
+  if (g->dtype == APF_F64) return g->ctx->table->upload(g->ctx, memory, host, bytes);
+  APF_TRY(host_buffer(g, t->count + 1));
+  for (int64_t i = 0; i < t->count; i++) ((float *)g->host)[i] = (float)host[i];
+  return g->ctx->table->upload(g->ctx, memory, g->host, bytes);
+}

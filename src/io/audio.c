@@ -58,7 +58,6 @@ static bool parse_time(const char *begin, const char *end, double otherwise, dou
 apf_status apf_audio_parse_segment(apf_context *ctx, const char *text, double *start_s,
                                    double *end_s)
 {
-  if (!ctx) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "ctx is NULL");
   if (!text || !start_s || !end_s)
     return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "text, start_s or end_s is NULL");
   const char *colon = strchr(text, ':');

@@ -1,4 +1,5 @@
-/** The learner that takes Levenberg-Marquardt steps: one evaluation of all starts and dampings each. */
+/** The learner that takes Levenberg-Marquardt steps: one evaluation of all starts and dampings
+ * each. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,10 +80,9 @@ apf_status apf_lm_learner_create(const apf_learner *start, apf_learner **out)
   if (!l) return apf_fail(start->ctx, APF_ERR_MEMORY, __func__, "no memory for a learner");
   l->base = *start;
   l->base.type = &type;
-  apf_status status =
-      apf_compressor_fit_create(start->ctx, start->model, start->train->channels,
-                                start->train->frames, start->train->input, start->train->target,
-                                &l->fit);
+  apf_status status = apf_compressor_fit_create(start->ctx, start->model, start->train->channels,
+                                                start->train->frames, start->train->input,
+                                                start->train->target, &l->fit);
   if (status != APF_OK) {
     free(l);
     return status;
