@@ -6,14 +6,13 @@
 
 apf_random apf_random_start(uint64_t seed, uint64_t stream)
 {
-  /* A block of the seed's own sequence is the stream's key: unrelated for neighbouring streams. */
-  apf_philox block = apf_philox_block(seed, stream);
-  return (apf_random){.key = (uint64_t)block.word[1] << 32 | block.word[0], .draws = 0};
+  return (apf_random){.seed = seed, .stream = stream, .draws = 0};
 }
 
 uint64_t apf_random_bits(apf_random *random)
 {
-  apf_philox block = apf_philox_block(random->key, random->draws++);
+  apf_philox block = apf_philox_block(random->seed, random->draws++, (uint32_t)random->stream,
+                                      (uint32_t)(random->stream >> 32));
   return (uint64_t)block.word[1] << 32 | block.word[0];
 }
 

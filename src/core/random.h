@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 typedef struct apf_random {
-  uint64_t key, draws;
+  uint64_t seed, stream, draws;
 } apf_random;
 
 /** `stream`: what the numbers are for, such as a step, so that streams of one seed are unrelated.
