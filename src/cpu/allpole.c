@@ -42,14 +42,15 @@ static inline void store_state(const lane_group *group, scalar *state, int64_t i
                      column);
 }
 
-static void load_block(const lane_group *group, const scalar *x, int64_t t0, int n, vreal *columns)
+static inline void load_block(const lane_group *group, const scalar *x, int64_t t0, int n,
+                              int direction, vreal *columns)
 {
-  simd_load_columns((const real *)(x + t0), group->T * SIMD_PARTS, group->active, n * SIMD_PARTS, 0,
-                    columns);
+  simd_load_columns((const real *)(x + t0), group->T * SIMD_PARTS, group->active, n * SIMD_PARTS,
+                    direction, columns);
 }
 
-static void store_block(const lane_group *group, scalar *x, int64_t t0, int n, bool stream,
-                        const vreal *columns)
+static inline void store_block(const lane_group *group, scalar *x, int64_t t0, int n, bool stream,
+                               const vreal *columns)
 {
   simd_store_columns((real *)(x + t0), group->T * SIMD_PARTS, group->active, n * SIMD_PARTS, stream,
                      columns);
@@ -104,25 +105,30 @@ SIMD_INLINE void keep_past(const int M, int n, vreal *tile)
   for (int i = 0; i < M * SIMD_PARTS; i++) tile[i] = tile[n * SIMD_PARTS + i];
 }
 
+typedef struct forward_arrays {
+  const scalar *x, *a, *zi;
+  scalar *y, *zf;
+  bool stream;
+} forward_arrays;
+
 SIMD_INLINE void forward_group(const lane_group *group, const int M, const bool in_registers,
-                               const scalar *x, const scalar *a, const scalar *zi, scalar *y,
-                               scalar *zf, bool stream)
+                               const forward_arrays *arrays)
 {
   sample_tile tile;
   coefficient_tile a_tile;
   coefficients c;
-  coefficients_begin(group, a, 1, &c, a_tile);
-  for (int i = 0; i < M; i++) vs_store(tile, M - 1 - i, load_state(group, zi, i));
+  coefficients_begin(group, arrays->a, &c, a_tile);
+  for (int i = 0; i < M; i++) vs_store(tile, M - 1 - i, load_state(group, arrays->zi, i));
   for (int64_t t0 = 0; t0 < group->T; t0 += SIMD_STEPS) {
     const int n = block_length(group, t0);
-    load_block(group, x, t0, n, tile + M * SIMD_PARTS);
-    coefficients_load(group, &c, t0, n, a_tile);
+    load_block(group, arrays->x, t0, n, 1, tile + M * SIMD_PARTS);
+    coefficients_load(group, &c, t0, n, 1, a_tile);
     filter_block(M, in_registers, n, a_tile, tile);
-    store_block(group, y, t0, n, stream, tile + M * SIMD_PARTS);
+    store_block(group, arrays->y, t0, n, arrays->stream, tile + M * SIMD_PARTS);
     keep_past(M, n, tile);
   }
-  if (zf)
-    for (int i = 0; i < M; i++) store_state(group, zf, i, vs_load(tile, M - 1 - i));
+  if (arrays->zf)
+    for (int i = 0; i < M; i++) store_state(group, arrays->zf, i, vs_load(tile, M - 1 - i));
 }
 
 /** Instantiates a group function for the orders with loops of their own. */
@@ -138,7 +144,7 @@ SIMD_INLINE void forward_group(const lane_group *group, const int M, const bool 
 
 static lane_group group_at(int64_t b, int64_t B, int64_t T, int64_t F, int64_t M)
 {
-  return (lane_group){T, F, M, B - b < SIMD_LANES ? (int)(B - b) : SIMD_LANES};
+  return (lane_group){T, F, (int)M, B - b < SIMD_LANES ? (int)(B - b) : SIMD_LANES};
 }
 
 #define AT(array, index) ((array) ? (array) + (index) : NULL)
@@ -151,8 +157,9 @@ apf_status APF_CPU(allpole_forward)(apf_context *ctx, int64_t B, int64_t T, int6
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
   for (int64_t b = 0; b < B; b += SIMD_LANES) {
     const lane_group group = group_at(b, B, T, F, M);
-    FOR_ORDER(M, forward_group, x + b * T, a + b * F * M, AT(zi, b * M), y + b * T, AT(zf, b * M),
-              stream)
+    const forward_arrays arrays = {x + b * T, a + b * F * M, AT(zi, b * M),
+                                   y + b * T, AT(zf, b * M), stream};
+    FOR_ORDER(M, forward_group, &arrays)
     simd_stream_end();
   }
   return APF_OK;
@@ -161,21 +168,21 @@ apf_status APF_CPU(allpole_forward)(apf_context *ctx, int64_t B, int64_t T, int6
 /* --- backward --------------------------------------------------------------------------------- */
 
 /** y_{t0-M} .. y_{t0+n-2}, into the tile; returns where they begin. */
-SIMD_OUTLINE const vreal *load_past(const lane_group *group, int M, const scalar *y,
-                                    const scalar *zi, int64_t t0, int n, vreal *tile)
+static const vreal *load_past(const lane_group *group, int M, const scalar *y, const scalar *zi,
+                              int64_t t0, int n, int direction, vreal *tile)
 {
   const int count = (M + n - 1) * SIMD_PARTS;
   const int rounded = (count + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES;
   const int64_t first = (t0 + n - 1) * SIMD_PARTS - rounded; /* whole squares up to y_{t0+n-2} */
   if (first >= 0) {
-    simd_load_columns((const real *)y + first, group->T * SIMD_PARTS, group->active, rounded, 0,
-                      tile);
+    simd_load_columns((const real *)y + first, group->T * SIMD_PARTS, group->active, rounded,
+                      direction, tile);
     return tile + (rounded - count);
   }
   for (int j = 0; j < M + n - 1; j++) {
     const int64_t t = t0 - M + j;
     if (t >= 0)
-      load_block(group, y, t, 1, tile + j * SIMD_PARTS);
+      load_block(group, y, t, 1, 0, tile + j * SIMD_PARTS);
     else
       vs_store(tile, j, load_state(group, zi, -t - 1));
   }
@@ -228,35 +235,47 @@ typedef struct backward_arrays {
   bool stream_dx, stream_da;
 } backward_arrays;
 
-SIMD_INLINE void backward_group(const lane_group *group, const int M, const bool in_registers,
-                                const backward_arrays *arrays)
-{
-  sample_tile tile, past_tile;
-  coefficient_tile a_tile, da_tile;
+/** What one group works in. */
+typedef struct backward_tiles {
+  sample_tile sample, past;
+  coefficient_tile a, da;
   coefficients c;
   coefficient_gradients g;
   vscalar state[APF_MAX_ORDER + 1];
-  coefficients_begin(group, arrays->a, -1, &c, a_tile);
-  if (arrays->da) gradients_begin(group, arrays->da, arrays->stream_da, &g);
-  for (int i = 0; i < M; i++) state[i] = load_state(group, arrays->dzf, i);
-  state[M] = vs_zero();
-  for (int64_t t0 = (group->T - 1) / SIMD_STEPS * SIMD_STEPS; t0 >= 0; t0 -= SIMD_STEPS) {
-    const int n = block_length(group, t0);
-    const vreal *past = NULL;
-    vs_store(tile, 0, vs_zero());
-    load_block(group, arrays->dy, t0, n, tile + SIMD_PARTS);
-    if (arrays->da) past = load_past(group, M, arrays->y, arrays->zi, t0, n, past_tile);
-    coefficients_load(group, &c, t0, n, a_tile);
-    if (in_registers)
-      adjoint_in_registers(M, n, a_tile, past, state, tile, da_tile);
-    else
-      adjoint_in_memory(M, n, a_tile, past, state, tile, arrays->da ? da_tile : NULL);
-    if (arrays->dx) store_block(group, arrays->dx, t0, n, arrays->stream_dx, tile + SIMD_PARTS);
-    if (arrays->da) gradients_store(group, &g, t0, n, da_tile);
-  }
-  if (arrays->da) gradients_end(group, &g);
+} backward_tiles;
+
+SIMD_INLINE void backward_block(const lane_group *group, const int M, const bool in_registers,
+                                const backward_arrays *arrays, int64_t t0, int n,
+                                backward_tiles *tiles)
+{
+  const vreal *past = NULL;
+  vs_store(tiles->sample, 0, vs_zero());
+  load_block(group, arrays->dy, t0, n, -1, tiles->sample + SIMD_PARTS);
+  if (arrays->da) past = load_past(group, M, arrays->y, arrays->zi, t0, n, -1, tiles->past);
+  coefficients_load(group, &tiles->c, t0, n, -1, tiles->a);
+  if (in_registers)
+    adjoint_in_registers(M, n, tiles->a, past, tiles->state, tiles->sample, tiles->da);
+  else
+    adjoint_in_memory(M, n, tiles->a, past, tiles->state, tiles->sample,
+                      arrays->da ? tiles->da : NULL);
+  if (arrays->dx)
+    store_block(group, arrays->dx, t0, n, arrays->stream_dx, tiles->sample + SIMD_PARTS);
+  if (arrays->da) gradients_store(group, &tiles->g, t0, n, tiles->da);
+}
+
+SIMD_INLINE void backward_group(const lane_group *group, const int M, const bool in_registers,
+                                const backward_arrays *arrays)
+{
+  backward_tiles tiles;
+  coefficients_begin(group, arrays->a, &tiles.c, tiles.a);
+  if (arrays->da) gradients_begin(group, arrays->da, arrays->stream_da, &tiles.g);
+  for (int i = 0; i < M; i++) tiles.state[i] = load_state(group, arrays->dzf, i);
+  tiles.state[M] = vs_zero();
+  for (int64_t t0 = (group->T - 1) / SIMD_STEPS * SIMD_STEPS; t0 >= 0; t0 -= SIMD_STEPS)
+    backward_block(group, M, in_registers, arrays, t0, block_length(group, t0), &tiles);
+  if (arrays->da) gradients_end(group, &tiles.g);
   if (arrays->dzi)
-    for (int i = 0; i < M; i++) store_state(group, arrays->dzi, i, state[i]);
+    for (int i = 0; i < M; i++) store_state(group, arrays->dzi, i, tiles.state[i]);
 }
 
 apf_status APF_CPU(allpole_backward)(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t M,
@@ -305,22 +324,22 @@ static void jvp_group(const lane_group *group, const jvp_arrays *arrays)
   sample_tile tile, past_tile;
   coefficient_tile a_tile, a_dot_tile;
   coefficients c, c_dot;
-  coefficients_begin(group, arrays->a, 1, &c, a_tile);
-  if (arrays->a_dot) coefficients_begin(group, arrays->a_dot, 1, &c_dot, a_dot_tile);
+  coefficients_begin(group, arrays->a, &c, a_tile);
+  if (arrays->a_dot) coefficients_begin(group, arrays->a_dot, &c_dot, a_dot_tile);
   for (int i = 0; i < M; i++) vs_store(tile, M - 1 - i, load_state(group, arrays->zi_dot, i));
   for (int64_t t0 = 0; t0 < group->T; t0 += SIMD_STEPS) {
     const int n = block_length(group, t0);
     vreal *block = tile + M * SIMD_PARTS;
     if (arrays->x_dot)
-      load_block(group, arrays->x_dot, t0, n, block);
+      load_block(group, arrays->x_dot, t0, n, 1, block);
     else
       memset(block, 0, (size_t)(n * SIMD_PARTS) * sizeof *block);
     if (arrays->a_dot) {
-      const vreal *past = load_past(group, M, arrays->y, arrays->zi, t0, n, past_tile);
-      coefficients_load(group, &c_dot, t0, n, a_dot_tile);
+      const vreal *past = load_past(group, M, arrays->y, arrays->zi, t0, n, 1, past_tile);
+      coefficients_load(group, &c_dot, t0, n, 1, a_dot_tile);
       subtract_past(M, n, a_dot_tile, past, block);
     }
-    coefficients_load(group, &c, t0, n, a_tile);
+    coefficients_load(group, &c, t0, n, 1, a_tile);
     filter_in_memory(M, n, a_tile, tile);
     store_block(group, arrays->y_dot, t0, n, false, block);
     keep_past(M, n, tile);

@@ -11,7 +11,7 @@
 
 #include <allpole/ops.h>
 
-#include "cpu/frames.h"
+#include "cpu/frame_segment.h"
 #include "cpu/simd.h"
 
 enum {
@@ -22,8 +22,8 @@ enum {
 
 /** Sizes of the operator, and how many lanes of this group hold sequences. */
 typedef struct lane_group {
-  int64_t T, F, M;
-  int active;
+  int64_t T, F;
+  int M, active;
 } lane_group;
 
 static inline bool is_per_sample(const lane_group *group)
@@ -32,48 +32,58 @@ static inline bool is_per_sample(const lane_group *group)
 }
 
 typedef struct coefficients {
-  const real *a; /* (active, F, M) */
-  int64_t ahead; /* of the block being read: > 0 where blocks are taken in order of time */
-  int64_t frame; /* held in left and right; -1 at first */
-  vreal left[COEFFICIENT_REALS], right[COEFFICIENT_REALS];
+  const real *a;                                          /* (active, F, M) */
+  frame_segment segment;                                  /* what left and step belong to */
+  vreal left[COEFFICIENT_REALS], step[COEFFICIENT_REALS]; /* a frame; the next one less it */
 } coefficients;
 
-SIMD_OUTLINE void coefficients_begin(const lane_group *group, const scalar *a, int direction,
-                                    coefficients *c, vreal *tile)
+static void coefficients_begin(const lane_group *group, const scalar *a, coefficients *c,
+                               vreal *tile)
 {
-  const int64_t width = group->M * SIMD_PARTS;
+  const int width = group->M * SIMD_PARTS;
   c->a = (const real *)a;
-  c->ahead = direction * COEFFICIENT_AHEAD;
-  c->frame = -1;
+  c->segment = (frame_segment){0, 0, 0};
   if (is_per_sample(group) || group->F != 1) return;
   simd_load_columns(c->a, width, group->active, width, 0, tile);
-  for (int64_t k = width; k < SIMD_STEPS * width; k++) tile[k] = tile[k - width];
+  for (int k = width; k < SIMD_STEPS * width; k++) tile[k] = tile[k - width];
 }
 
+static void load_segment(const lane_group *group, coefficients *c, int64_t t)
+{
+  const int width = group->M * SIMD_PARTS;
+  const int64_t stride = group->F * width;
+  c->segment = frame_segment_of(t, group->F, group->T);
+  const real *row = c->a + c->segment.frame * width;
+  simd_load_columns(row, stride, group->active, width, 0, c->left);
+  simd_load_columns(row + width, stride, group->active, width, 0, c->step);
+  for (int k = 0; k < width; k++) c->step[k] -= c->left[k];
+}
+
+/** Segment by segment. */
 static void interpolate_block(const lane_group *group, coefficients *c, int64_t t0, int n,
                               vreal *tile)
 {
-  const int64_t width = group->M * SIMD_PARTS;
-  for (int t = 0; t < n; t++, tile += width) {
-    const frame_position at = frame_position_of(t0 + t, group->F, group->T);
-    if (at.frame != c->frame) {
-      const real *row = c->a + at.frame * width;
-      simd_load_columns(row, group->F * width, group->active, width, 0, c->left);
-      simd_load_columns(row + width, group->F * width, group->active, width, 0, c->right);
-      c->frame = at.frame;
-    }
-    const vreal right = simd_set(at.weight), left = simd_set(1 - at.weight);
-    for (int64_t k = 0; k < width; k++) tile[k] = left * c->left[k] + right * c->right[k];
+  const int width = group->M * SIMD_PARTS;
+  real weights[SIMD_STEPS];
+  for (int from = 0, to; from < n; from = to) {
+    if (t0 + from < c->segment.begin || t0 + from >= c->segment.end)
+      load_segment(group, c, t0 + from);
+    to = c->segment.end - t0 < n ? (int)(c->segment.end - t0) : n;
+    frame_segment_weights(&c->segment, t0 + from, to - from, group->F, group->T, weights);
+    for (int k = 0; k < width; k++)
+      for (int t = from; t < to; t++)
+        tile[t * width + k] = c->left[k] + simd_set(weights[t - from]) * c->step[k];
   }
 }
 
-/** Fills the tile with the coefficients of samples t0 .. t0 + n - 1. */
-SIMD_OUTLINE void coefficients_load(const lane_group *group, coefficients *c, int64_t t0, int n,
-                                   vreal *tile)
+/** Fills the tile with the coefficients of samples t0 .. t0 + n - 1; direction: simd_load_columns.
+ */
+static inline void coefficients_load(const lane_group *group, coefficients *c, int64_t t0, int n,
+                                     int direction, vreal *tile)
 {
-  const int64_t width = group->M * SIMD_PARTS;
+  const int width = group->M * SIMD_PARTS;
   if (is_per_sample(group))
-    simd_load_columns(c->a + t0 * width, group->T * width, group->active, n * width, c->ahead,
+    simd_load_columns(c->a + t0 * width, group->T * width, group->active, n * width, direction,
                       tile);
   else if (group->F > 1)
     interpolate_block(group, c, t0, n, tile);
@@ -87,8 +97,8 @@ typedef struct lane_sums {
 typedef struct coefficient_gradients {
   real *da; /* (active, F, M) */
   bool stream;
-  int64_t frame; /* that `left` belongs to; `right` is of the next; -1 at first */
-  lane_sums left, right;
+  frame_segment segment;   /* what the sums belong to */
+  lane_sums all, to_right; /* of the segment's samples: plain; weighted towards the next frame */
 } coefficient_gradients;
 
 static inline void sums_clear(const lane_group *group, lane_sums *sums)
@@ -96,82 +106,80 @@ static inline void sums_clear(const lane_group *group, lane_sums *sums)
   memset(sums->of, 0, (size_t)(group->M * SIMD_PARTS * SIMD_LANES) * sizeof(double));
 }
 
-static inline void sums_add(const lane_group *group, lane_sums *sums, const vreal *block)
+static inline void sums_add(lane_sums *sums, int k, vreal value)
 {
-  const real *lanes = (const real *)block;
-  for (int64_t k = 0; k < group->M * SIMD_PARTS * SIMD_LANES; k++) sums->of[k] += lanes[k];
+  for (int lane = 0; lane < SIMD_LANES; lane++)
+    sums->of[k * SIMD_LANES + lane] += (double)value[lane];
 }
 
-/** row (M) of every sequence += sums. */
-static void sums_flush(const lane_group *group, lane_sums *sums, real *row)
-{
-  const int64_t width = group->M * SIMD_PARTS;
-  for (int lane = 0; lane < group->active; lane++)
-    for (int64_t k = 0; k < width; k++)
-      row[lane * group->F * width + k] += (real)sums->of[k * SIMD_LANES + lane];
-  sums_clear(group, sums);
-}
-
-SIMD_OUTLINE void gradients_begin(const lane_group *group, scalar *da, bool stream,
-                                 coefficient_gradients *g)
+static void gradients_begin(const lane_group *group, scalar *da, bool stream,
+                            coefficient_gradients *g)
 {
   g->da = (real *)da;
   g->stream = stream;
-  g->frame = -1;
+  g->segment = (frame_segment){0, 0, 0};
   if (is_per_sample(group)) return;
-  sums_clear(group, &g->left);
-  sums_clear(group, &g->right);
+  sums_clear(group, &g->all);
+  sums_clear(group, &g->to_right);
   memset(da, 0, (size_t)(group->active * group->F * group->M) * sizeof(scalar));
 }
 
+/** Adds the sums to the segment's two frames, or to the only one. */
 static void gradients_flush(const lane_group *group, coefficient_gradients *g)
 {
-  const int64_t width = group->M * SIMD_PARTS;
-  if (g->frame < 0) return;
-  sums_flush(group, &g->left, g->da + g->frame * width);
-  if (group->F > 1) sums_flush(group, &g->right, g->da + (g->frame + 1) * width);
+  const int width = group->M * SIMD_PARTS;
+  for (int lane = 0; lane < group->active; lane++) {
+    real *row = g->da + (lane * group->F + g->segment.frame) * width;
+    for (int k = 0; k < width; k++) {
+      const int entry = k * SIMD_LANES + lane;
+      row[k] += (real)(g->all.of[entry] - g->to_right.of[entry]);
+      if (group->F > 1) row[width + k] += (real)g->to_right.of[entry];
+    }
+  }
+  sums_clear(group, &g->all);
+  sums_clear(group, &g->to_right);
 }
 
-/** Gradients of samples that share a frame: their sum, weighted towards it and the next one. */
+/** Samples t0 + from .. t0 + to - 1, which share a segment. */
 static void gradients_sum(const lane_group *group, coefficient_gradients *g, int64_t t0, int from,
                           int to, const vreal *tile)
 {
-  const int64_t width = group->M * SIMD_PARTS;
-  vreal left[COEFFICIENT_REALS] = {{0}}, right[COEFFICIENT_REALS] = {{0}};
-  for (int t = from; t < to; t++) {
-    const real weight = frame_position_of(t0 + t, group->F, group->T).weight;
-    const vreal towards_right = simd_set(weight), towards_left = simd_set(1 - weight);
-    for (int64_t k = 0; k < width; k++) {
-      left[k] += towards_left * tile[t * width + k];
-      right[k] += towards_right * tile[t * width + k];
-    }
+  const int width = group->M * SIMD_PARTS;
+  real weights[SIMD_STEPS];
+  if (group->F > 1)
+    frame_segment_weights(&g->segment, t0 + from, to - from, group->F, group->T, weights);
+  for (int k = 0; k < width; k++) {
+    vreal all = simd_set(0), to_right = simd_set(0);
+    for (int t = from; t < to; t++) all += tile[t * width + k];
+    sums_add(&g->all, k, all);
+    if (group->F == 1) continue;
+    for (int t = from; t < to; t++) to_right += simd_set(weights[t - from]) * tile[t * width + k];
+    sums_add(&g->to_right, k, to_right);
   }
-  sums_add(group, &g->left, left);
-  sums_add(group, &g->right, right);
 }
 
 /** Takes the gradients of samples t0 .. t0 + n - 1; blocks come from the end. */
-SIMD_OUTLINE void gradients_store(const lane_group *group, coefficient_gradients *g, int64_t t0,
-                                 int n, const vreal *tile)
+static inline void gradients_store(const lane_group *group, coefficient_gradients *g, int64_t t0,
+                                   int n, const vreal *tile)
 {
-  const int64_t width = group->M * SIMD_PARTS;
+  const int width = group->M * SIMD_PARTS;
   if (is_per_sample(group)) {
     simd_store_columns(g->da + t0 * width, group->T * width, group->active, n * width, g->stream,
                        tile);
     return;
   }
-  for (int to = n; to > 0;) {
-    const int64_t frame = frame_position_of(t0 + to - 1, group->F, group->T).frame;
-    int from = to - 1;
-    while (from > 0 && frame_position_of(t0 + from - 1, group->F, group->T).frame == frame) from--;
-    if (frame != g->frame) gradients_flush(group, g);
-    g->frame = frame;
+  for (int to = n, from; to > 0; to = from) {
+    const int64_t last = t0 + to - 1;
+    if (last < g->segment.begin || last >= g->segment.end) {
+      gradients_flush(group, g);
+      g->segment = frame_segment_of(last, group->F, group->T);
+    }
+    from = g->segment.begin > t0 ? (int)(g->segment.begin - t0) : 0;
     gradients_sum(group, g, t0, from, to, tile);
-    to = from;
   }
 }
 
-SIMD_OUTLINE void gradients_end(const lane_group *group, coefficient_gradients *g)
+static inline void gradients_end(const lane_group *group, coefficient_gradients *g)
 {
   if (!is_per_sample(group)) gradients_flush(group, g);
 }

@@ -22,8 +22,9 @@
 #endif
 
 #define SIMD_INLINE static inline __attribute__((always_inline))
-/* For what works on whole blocks: one copy a file, or each order of each filter compiles its own. */
-#define SIMD_OUTLINE static __attribute__((noinline, unused))
+/* For loops over many squares: inlined everywhere they would cost far more code than calls cost
+ * time. */
+#define SIMD_SHARED static __attribute__((noinline, unused))
 
 #if defined(__AVX__)
 #define SIMD_BYTES 32
@@ -42,9 +43,6 @@ enum { SIMD_PARTS = sizeof(scalar) / sizeof(real), SIMD_QUARTER = 16 / sizeof(re
 typedef real vreal __attribute__((vector_size(SIMD_BYTES), may_alias));
 typedef real vreal_unaligned
     __attribute__((vector_size(SIMD_BYTES), aligned(sizeof(real)), may_alias));
-typedef real vquarter __attribute__((vector_size(16), may_alias));
-typedef real vquarter_unaligned __attribute__((vector_size(16), aligned(sizeof(real)), may_alias));
-
 SIMD_INLINE vreal simd_set(real value)
 {
   return (vreal){0} + value;
@@ -104,13 +102,11 @@ static inline bool simd_should_stream(const void *array, int64_t B, int64_t leng
 #define SIMD_HIGH(u, v)      SIMD_PICK(u, v, 2, 10, 3, 11, 6, 14, 7, 15)
 #define SIMD_LOW_PAIR(u, v)  SIMD_PICK(u, v, 0, 1, 8, 9, 4, 5, 12, 13)
 #define SIMD_HIGH_PAIR(u, v) SIMD_PICK(u, v, 2, 3, 10, 11, 6, 7, 14, 15)
-#define SIMD_JOIN(u, v)      SIMD_PICK(u, v, 0, 1, 2, 3, 4, 5, 6, 7)
 #define SIMD_LEFT(u, v)      SIMD_PICK(u, v, 0, 1, 2, 3, 8, 9, 10, 11)
 #define SIMD_RIGHT(u, v)     SIMD_PICK(u, v, 4, 5, 6, 7, 12, 13, 14, 15)
 #elif SIMD_BYTES == 32
 #define SIMD_LOW(u, v)   SIMD_PICK(u, v, 0, 4, 2, 6)
 #define SIMD_HIGH(u, v)  SIMD_PICK(u, v, 1, 5, 3, 7)
-#define SIMD_JOIN(u, v)  SIMD_PICK(u, v, 0, 1, 2, 3)
 #define SIMD_LEFT(u, v)  SIMD_PICK(u, v, 0, 1, 4, 5)
 #define SIMD_RIGHT(u, v) SIMD_PICK(u, v, 2, 3, 6, 7)
 #elif APF_REAL_IS_FLOAT
@@ -140,6 +136,20 @@ SIMD_INLINE void simd_transpose_quarters(const vreal *in, vreal *out)
 #endif
 }
 
+#if SIMD_BYTES == 32
+/** 16 bytes from each of two places. Written out: compilers make a shuffle of it otherwise. */
+SIMD_INLINE vreal simd_load_halves(const real *near, const real *far)
+{
+#if APF_REAL_IS_FLOAT
+  return (vreal)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(near)), _mm_loadu_ps(far),
+                                     1);
+#else
+  return (vreal)_mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(near)), _mm_loadu_pd(far),
+                                     1);
+#endif
+}
+#endif
+
 /** columns[k][lane] = rows[lane * stride + k] for SIMD_LANES values of k. */
 SIMD_INLINE void simd_load_square(const real *rows, int64_t stride, vreal *columns)
 {
@@ -147,11 +157,8 @@ SIMD_INLINE void simd_load_square(const real *rows, int64_t stride, vreal *colum
 #if SIMD_BYTES == 32
   /* Halves of two rows are joined by the load: half of the shuffles less. */
   for (int k = 0; k < SIMD_LANES; k += SIMD_QUARTER) {
-    for (int r = 0; r < SIMD_QUARTER; r++) {
-      const vquarter near = *(const vquarter_unaligned *)(rows + r * stride + k);
-      const vquarter far = *(const vquarter_unaligned *)(rows + (r + SIMD_QUARTER) * stride + k);
-      in[r] = SIMD_JOIN(near, far);
-    }
+    for (int r = 0; r < SIMD_QUARTER; r++)
+      in[r] = simd_load_halves(rows + r * stride + k, rows + (r + SIMD_QUARTER) * stride + k);
     simd_transpose_quarters(in, columns + k);
   }
 #else
@@ -195,44 +202,68 @@ SIMD_INLINE void simd_store_line(real *rows, int64_t stride, const vreal *column
 
 /* --- rows of any number and length ------------------------------------------------------------ */
 
-/**
- * columns[k][lane] = rows[lane * stride + k], k < count; lanes from `active` on are zero. While a
- * line is read the one `ahead` reals further on is fetched; 0 leaves that to the processor.
- */
-SIMD_OUTLINE void simd_load_columns(const real *rows, int64_t stride, int active, int64_t count,
-                                   int64_t ahead, vreal *columns)
+/* What is left at the ends of rows, and groups of fewer sequences than lanes. */
+
+SIMD_SHARED void simd_gather_columns(const real *rows, int64_t stride, int active, int count,
+                                     vreal *columns)
 {
-  int64_t k = 0;
+  for (int k = 0; k < count; k++) {
+    real *lanes = (real *)(columns + k);
+    for (int lane = 0; lane < SIMD_LANES; lane++)
+      lanes[lane] = lane < active ? rows[lane * stride + k] : 0;
+  }
+}
+
+SIMD_SHARED void simd_scatter_columns(real *rows, int64_t stride, int active, int count,
+                                      const vreal *columns)
+{
+  for (int k = 0; k < count; k++) {
+    const real *lanes = (const real *)(columns + k);
+    for (int lane = 0; lane < active; lane++) rows[lane * stride + k] = lanes[lane];
+  }
+}
+
+/**
+ * columns[k][lane] = rows[lane * stride + k], k < count; lanes from `active` on are zero.
+ * `direction` says where the next call will read: +1 further on in the rows, -1 before, 0
+ * elsewhere. So many rows, and all the more those read backwards, are too many streams for the
+ * processor to foresee: lines are fetched into the second cache long before they are needed, and
+ * into the first shortly before.
+ */
+SIMD_SHARED void simd_load_columns(const real *rows, int64_t stride, int active, int count,
+                                   int direction, vreal *columns)
+{
+  const int64_t soon = direction * (256 / (int)sizeof(real));
+  const int64_t later = direction * (2048 / (int)sizeof(real));
+  int k = 0;
   if (active == SIMD_LANES) {
     for (; k + SIMD_LINE <= count; k += SIMD_LINE) {
-      if (ahead)
-        for (int lane = 0; lane < SIMD_LANES; lane++)
-          __builtin_prefetch(rows + lane * stride + k + ahead, 0, 2);
+      for (int lane = 0; direction && lane < SIMD_LANES; lane++) {
+        __builtin_prefetch(rows + lane * stride + k + soon, 0, 3);
+        __builtin_prefetch(rows + lane * stride + k + later, 0, 2);
+      }
       for (int part = 0; part < SIMD_LINE; part += SIMD_LANES)
         simd_load_square(rows + k + part, stride, columns + k + part);
     }
     for (; k + SIMD_LANES <= count; k += SIMD_LANES)
       simd_load_square(rows + k, stride, columns + k);
   }
-  real *lanes = (real *)columns;
-  for (; k < count; k++) {
-    for (int lane = 0; lane < SIMD_LANES; lane++)
-      lanes[k * SIMD_LANES + lane] = lane < active ? rows[lane * stride + k] : 0;
-  }
+  if (k < count) simd_gather_columns(rows + k, stride, active, count - k, columns + k);
 }
 
 /** The inverse; only active lanes are written. `stream`: see simd_should_stream. */
-SIMD_OUTLINE void simd_store_columns(real *rows, int64_t stride, int active, int64_t count,
-                                    bool stream, const vreal *columns)
+SIMD_SHARED void simd_store_columns(real *rows, int64_t stride, int active, int count, bool stream,
+                                    const vreal *columns)
 {
-  int64_t k = 0;
-  if (active == SIMD_LANES)
+  int k = 0;
+  if (active == SIMD_LANES) {
+    if (stream)
+      for (; k + SIMD_LINE <= count; k += SIMD_LINE)
+        simd_store_line(rows + k, stride, columns + k, true);
     for (; k + SIMD_LINE <= count; k += SIMD_LINE)
-      simd_store_line(rows + k, stride, columns + k, stream);
-  const real *lanes = (const real *)columns;
-  for (; k < count; k++)
-    for (int lane = 0; lane < active; lane++)
-      rows[lane * stride + k] = lanes[k * SIMD_LANES + lane];
+      simd_store_line(rows + k, stride, columns + k, false);
+  }
+  if (k < count) simd_scatter_columns(rows + k, stride, active, count - k, columns + k);
 }
 
 /* --- one scalar per lane ---------------------------------------------------------------------- */
