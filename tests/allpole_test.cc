@@ -139,11 +139,11 @@ class Allpole : public OnEveryBackend {
   template <class S>
   void expect_equals_reference_at_edges()
   {
-    for (int64_t M : {1, 2, 3, 4, 5, 6, 8, 16, 22, 64})
-      for (int64_t T : {int64_t(1), M - 1, M, M + 1, int64_t(97), int64_t(600)})
-        for (int64_t B : {1, 3, 16, 33})
+    for (int64_t M : {1, 2, 3, 4, 5, 6, 16, 22, 64})
+      for (int64_t T : {int64_t(1), M - 1, M, M + 1, int64_t(97), int64_t(384)})
+        for (int64_t B : {1, 3, 33})
           for (int64_t F : {int64_t(1), int64_t(2), int64_t(7), T})
-            if (T > 0 && (M < 16 || B == 3 || B == 33) && !HasFailure())
+            if (T > 0 && (M < 16 || (B == 33 && T < 200)) && !HasFailure())
               expect_equals_reference<S>(B, T, F, M);
   }
 
