@@ -19,10 +19,12 @@
 #include <immintrin.h>
 #endif
 
-/* One value in every lane: what stays in one kind of register needs no moves between the steps. */
-typedef real repeated __attribute__((vector_size(16)));
+/* The state is double for float signals too: rounding it to float in every sample would add up over
+ * a slow release's time constant. One value in every lane: what stays in one kind of register needs
+ * no moves between the steps. */
+typedef double repeated __attribute__((vector_size(16)));
 
-static inline repeated repeat(real value)
+static inline repeated repeat(double value)
 {
   return value - (repeated){0};
 }
@@ -30,12 +32,10 @@ static inline repeated repeat(real value)
 /** u < v ? a : b. Compilers turn the plain expression into a jump, which is mispredicted often. */
 static inline repeated choose_below(repeated u, repeated v, repeated a, repeated b)
 {
-#if defined(__AVX__) && APF_REAL_IS_FLOAT
-  return _mm_blendv_ps(b, a, _mm_cmp_ps(u, v, _CMP_LT_OQ));
-#elif defined(__AVX__)
+#if defined(__AVX__)
   return _mm_blendv_pd(b, a, _mm_cmp_pd(u, v, _CMP_LT_OQ));
 #else
-  typedef vec_integer mask __attribute__((vector_size(16)));
+  typedef int64_t mask __attribute__((vector_size(16)));
   const mask below = u < v;
   return (repeated)(((mask)a & below) | ((mask)b & ~below));
 #endif
@@ -43,14 +43,14 @@ static inline repeated choose_below(repeated u, repeated v, repeated a, repeated
 
 static real forward_row(int64_t T, const real *x, real zi, real at, real rt, real *y)
 {
-  const repeated a = repeat(at), r = repeat(rt), keep_a = 1 - a, keep_r = 1 - r;
-  repeated state = repeat(zi);
+  const repeated a = repeat((double)at), r = repeat((double)rt), keep_a = 1 - a, keep_r = 1 - r;
+  repeated state = repeat((double)zi);
   for (int64_t t = 0; t < T; t++) {
-    const repeated u = repeat(x[t]);
+    const repeated u = repeat((double)x[t]);
     state = choose_below(u, state, keep_a * state + a * u, keep_r * state + r * u);
-    y[t] = state[0];
+    y[t] = (real)state[0];
   }
-  return state[0];
+  return (real)state[0];
 }
 
 apf_status APF_CPU(ballistics_forward)(apf_context *ctx, int64_t B, int64_t T, const real *x,
