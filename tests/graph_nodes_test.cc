@@ -238,3 +238,68 @@ TEST_P(GraphNodes, RecursionsNameTheirMistakes)
           << "message lacks '" << word << "': " << apf_last_error(ctx);
   }
 }
+
+TEST_P(GraphNodes, LossesHaveTheirGradientsForEveryShapeOfTarget)
+{
+  const apf_shape targets[] = {APF_SHAPE(2, 3, 20), APF_SHAPE(3, 20), APF_SHAPE(20)};
+  for (const apf_shape &target : targets)
+    for (int keep = 0; keep < 3; keep++) {
+      const std::vector<Argument> arguments = {{APF_SHAPE(2, 3, 20)}, {target}};
+      SCOPED_TRACE(std::to_string(target.dims) + " axes, keep " + std::to_string(keep));
+      expect_gradients(
+          ctx, arguments,
+          [&](apf_graph *g, const Vars &v) { return apf_preemphasis_l1(g, v[0], v[1], keep); },
+          1e-6, 1e-6);
+      for (apf_esr_kind kind : {APF_ESR_TOTAL, APF_ESR_MEAN, APF_ESR_ROWS})
+        expect_gradients(ctx, arguments, [&](apf_graph *g, const Vars &v) {
+          return apf_esr(g, v[0], v[1], kind, keep);
+        });
+    }
+}
+
+TEST_P(GraphNodes, LossesOfParameterSetsAreThoseOfEachAlone)
+{
+  const auto pred = random_values<double>(2 * 3 * 20, 1), target = random_values<double>(60, 2);
+  auto losses = [&](int sets, int first) {
+    Graph g(ctx);
+    apf_var p = apf_graph_input(g, "pred", APF_SHAPE(sets, 3, 20));
+    apf_var t = apf_graph_input(g, "target", APF_SHAPE(3, 20));
+    const apf_var all[] = {apf_preemphasis_l1(g, p, t, 1), apf_esr(g, p, t, APF_ESR_TOTAL, 1),
+                           apf_esr(g, p, t, APF_ESR_MEAN, 1), apf_esr(g, p, t, APF_ESR_ROWS, 1)};
+    apf_var out = apf_graph_output(g, apf_concat(g, all, 4, 0), "losses");
+    g.build();
+    g.set(p, {pred.begin() + first * 60, pred.begin() + (first + sets) * 60});
+    g.set(t, target);
+    g.forward();
+    return g.get(out);
+  };
+
+  const auto both = losses(2, 0), one = losses(1, 0), other = losses(1, 1);
+
+  for (int i = 0; i < 4; i++) {
+    EXPECT_DOUBLE_EQ(both[2 * i], one[i]);
+    EXPECT_DOUBLE_EQ(both[2 * i + 1], other[i]);
+  }
+}
+
+TEST_P(GraphNodes, LossesNameTheirMistakes)
+{
+  const std::pair<std::function<void(apf_graph *, apf_var, apf_var)>, std::vector<const char *>>
+      mistakes[] = {
+          {[](auto g, auto x, auto y) { apf_preemphasis_l1(g, x, y, 0); },
+           {"apf_preemphasis_l1", "target is [3]", "[2,5]"}},
+          {[](auto g, auto x, auto) { apf_preemphasis_l1(g, x, x, 2); }, {"keep is 2", "0 to 1"}},
+          {[](auto g, auto x, auto) { apf_esr(g, x, APF_NO_VAR, APF_ESR_MEAN, 0); },
+           {"apf_esr", "target is not"}},
+          {[](auto g, auto x, auto) { apf_esr(g, x, x, static_cast<apf_esr_kind>(3), 0); },
+           {"kind is 3"}},
+      };
+  for (const auto &[make, words] : mistakes) {
+    Graph g(ctx);
+    make(g, apf_graph_input(g, "x", APF_SHAPE(2, 5)), apf_graph_input(g, "y", APF_SHAPE(3)));
+    EXPECT_EQ(apf_graph_build(g, APF_NO_VAR), APF_ERR_ARGUMENT);
+    for (const char *word : words)
+      EXPECT_NE(std::strstr(apf_last_error(ctx), word), nullptr)
+          << "message lacks '" << word << "': " << apf_last_error(ctx);
+  }
+}

@@ -296,6 +296,40 @@ APF_FOR_REAL(APF_DECLARE)
 APF_FOR_REAL(APF_DECLARE)
 #undef APF_DECLARE
 
+/**
+ * Mean absolute difference after pre-emphasis, per row.
+ *   loss[b] = mean_t |v[b,t]|,   v[t] = e[t] - e[t-1] + 0.995 v[t-1],   e = pred[b] - target[b % R]
+ * @param pred (B, T).   @param target (R, T), R a divisor of B: several predictions of one target.
+ * @param loss (B); 0 for T = 0.
+ * Backward: the gradients of pred (B, T) and target (R, T), each optional. sign(0) is 0.
+ */
+#define APF_DECLARE(S, real)                                                                      \
+  APF_OP apf_preemphasis_l1_forward_##S(apf_context *ctx, int64_t B, int64_t R, int64_t T,        \
+                                        const real *pred, const real *target, real *loss);        \
+  APF_OP apf_preemphasis_l1_backward_##S(apf_context *ctx, int64_t B, int64_t R, int64_t T,       \
+                                         const real *dloss, const real *pred, const real *target, \
+                                         real *dpred, real *dtarget);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
+/**
+ * Error-to-signal ratio, per row.
+ *   denominator[b] = sum_t target[b % R,t]^2 + epsilon
+ *   loss[b] = sum_t (pred[b,t] - target[b % R,t])^2 / denominator[b]
+ * @param pred (B, T).   @param target (R, T), R a divisor of B.   @param loss, denominator (B);
+ * denominator is what backward needs, and optional.
+ * Backward: the gradients of pred (B, T) and target (R, T), each optional, from the loss and the
+ * denominator of the forward pass; loss is needed for dtarget only.
+ */
+#define APF_DECLARE(S, real)                                                                       \
+  APF_OP apf_esr_forward_##S(apf_context *ctx, int64_t B, int64_t R, int64_t T, double epsilon,    \
+                             const real *pred, const real *target, real *loss, real *denominator); \
+  APF_OP apf_esr_backward_##S(                                                                     \
+      apf_context *ctx, int64_t B, int64_t R, int64_t T, const real *dloss, const real *pred,      \
+      const real *target, const real *loss, const real *denominator, real *dpred, real *dtarget);
+APF_FOR_REAL(APF_DECLARE)
+#undef APF_DECLARE
+
 #undef APF_OP
 
 #ifdef __cplusplus
