@@ -158,10 +158,7 @@ static apf_var describe(apf_graph *g, const apf_model *model, apf_signal signal)
 /** One loss per parameter set. */
 static apf_var loss(apf_graph *g, apf_var y, apf_var target)
 {
-  apf_var error = apf_sub(g, y, target), before = apf_shift(g, error, -1, -1, 0);
-  apf_var pole = apf_reshape(g, apf_graph_constant(g, 0.995), APF_SHAPE(1));
-  apf_var emphasised = apf_recurrence(g, apf_sub(g, error, before), pole, APF_NO_VAR);
-  return apf_mean(g, apf_abs(g, emphasised), APF_AXES_FROM(1), false);
+  return apf_preemphasis_l1(g, y, target, 1);
 }
 
 const apf_effect apf_compressor = {
