@@ -26,6 +26,7 @@ apf_operator(stft_loss f32 f64)
 
 # What the kernels of several operators share.
 apf_cpu_module(fft f32 f64)
+apf_cpu_module(fft_pow2 f32 f64)
 apf_cpu_module(stft_frames f32 f64)
 apf_cpu_module(response f32 f64)
 apf_cpu_module(stft_response f32 f64)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/fft_engine.h"
+#include "cpu/fft_pow2.h"
 
 enum { BUCKETS = 64, ALIGNMENT = 64 };
 
@@ -24,6 +25,8 @@ static void free_plan(fft_plan *plan)
   free(plan->twiddle);
   free(plan->chirp);
   free(plan->chirp_filter);
+  free(plan->pow2);
+  free(plan->turn);
   free(plan);
 }
 
@@ -44,10 +47,14 @@ static void free_cache(void *memory)
   free(cache);
 }
 
+static void *new_memory(size_t bytes)
+{
+  return aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+}
+
 static bin *new_bins(int64_t n)
 {
-  size_t bytes = ((size_t)n * sizeof(bin) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  return aligned_alloc(ALIGNMENT, bytes);
+  return new_memory((size_t)n * sizeof(bin));
 }
 
 static bin multiply(bin a, bin b)
@@ -114,6 +121,38 @@ static int make_twiddle(fft_plan *plan)
   return 1;
 }
 
+/** Whether fft_pow2.h transforms the m complex values of an even length. */
+static int takes_pow2(int64_t m)
+{
+  return !apf_fft_engine_is_vectorised() && m >= FFT_POW2_LEAST && m <= FFT_POW2_MOST &&
+         (m & (m - 1)) == 0;
+}
+
+static int make_pow2(fft_plan *plan)
+{
+  const int64_t m = plan->m;
+  plan->pow2 = new_memory((size_t)APF_CPU(fft_pow2_room)(m) * sizeof(real));
+  plan->turn = new_memory((size_t)(2 * m) * sizeof(real));
+  if (!plan->pow2 || !plan->turn) return 0;
+  APF_CPU(fft_pow2_table)(m, plan->pow2);
+  for (int64_t k = 0; k < m; k++) {
+    const bin w = unit(k, m);
+    plan->turn[k] = w.re;
+    plan->turn[m + k] = w.im;
+  }
+  return 1;
+}
+
+/** The engine, with all that Bluestein and the packing of even lengths need beside it. */
+static int make_engine(fft_plan *plan, int threads)
+{
+  if (!apf_fft_engine_likes(plan->m)) plan->padded = smooth_length(2 * plan->m - 1);
+  plan->engine = APF_FN(apf_fft_engine_open)(plan->padded ? plan->padded : plan->m, threads);
+  if (!plan->engine) return 0;
+  if (plan->padded && !make_chirp(plan)) return 0;
+  return plan->n % 2 != 0 || make_twiddle(plan);
+}
+
 static fft_plan *make_plan(int64_t n, int threads)
 {
   fft_plan *plan = calloc(1, sizeof *plan);
@@ -123,12 +162,9 @@ static fft_plan *make_plan(int64_t n, int threads)
   plan->bins = n / 2 + 1;
   plan->m = even ? n / 2 : n;
   plan->threads = threads;
-  if (!apf_fft_engine_likes(plan->m)) plan->padded = smooth_length(2 * plan->m - 1);
-  plan->scratch = (even ? 2 : 4) * plan->m + 4 * plan->padded + 4 * ALIGNMENT;
-  plan->engine = APF_FN(apf_fft_engine_open)(plan->padded ? plan->padded : plan->m, threads);
-  int made = plan->engine != NULL;
-  if (made && plan->padded) made = make_chirp(plan);
-  if (made && even) made = make_twiddle(plan);
+  const int pow2 = even && takes_pow2(plan->m);
+  const int made = pow2 ? make_pow2(plan) : make_engine(plan, threads);
+  plan->scratch = (pow2 ? 6 : even ? 2 : 4) * plan->m + 4 * plan->padded + 8 * ALIGNMENT;
   if (made) return plan;
   free_plan(plan);
   return NULL;
@@ -221,8 +257,75 @@ static void pack(const fft_plan *plan, const bin *X, bin *z)
   }
 }
 
+/** unpack, from separate parts; every bin by itself, so that the loop fills vectors. */
+static void unpack_parts(int64_t m, const real *restrict turn, const real *restrict z,
+                         real *restrict X)
+{
+  const real *re = z, *im = z + m + FFT_POW2_GAP;
+  X[0] = re[0] + im[0];
+  X[1] = 0;
+  X[2 * m] = re[0] - im[0];
+  X[2 * m + 1] = 0;
+#pragma omp simd
+  for (int64_t k = 1; k < m; k++) {
+    const real even_re = re[k] + re[m - k], even_im = im[k] - im[m - k];
+    const real odd_re = im[k] + im[m - k], odd_im = re[m - k] - re[k];
+    const real w_re = turn[k], w_im = turn[m + k];
+    X[2 * k] = (real)0.5 * (even_re + (w_re * odd_re - w_im * odd_im));
+    X[2 * k + 1] = (real)0.5 * (even_im + (w_re * odd_im + w_im * odd_re));
+  }
+}
+
+/** The opposite, from bins with separate parts. */
+static void pack_parts(int64_t m, const real *restrict turn, const real *restrict re,
+                       const real *restrict im, real *restrict z)
+{
+  real *restrict z_im = z + m + FFT_POW2_GAP;
+  z[0] = re[0] + re[m];
+  z_im[0] = re[0] - re[m];
+#pragma omp simd
+  for (int64_t k = 1; k < m; k++) {
+    const real even_re = re[k] + re[m - k], even_im = im[k] - im[m - k];
+    const real difference_re = re[k] - re[m - k], difference_im = im[k] + im[m - k];
+    const real w_re = turn[k], w_im = -turn[m + k];
+    z[k] = even_re - (w_re * difference_im + w_im * difference_re);
+    z_im[k] = even_im + (w_re * difference_re - w_im * difference_im);
+  }
+}
+
+static void pow2_forward(const fft_plan *plan, const real *x, bin *X, real *scratch)
+{
+  const int64_t m = plan->m, work = 2 * (m + FFT_POW2_GAP);
+  const real *z = APF_CPU(fft_pow2_run)(m, plan->pow2, x, x + 1, 2, scratch, scratch + work);
+  unpack_parts(m, plan->turn, z, (real *)(void *)X);
+}
+
+static void pow2_inverse(const fft_plan *plan, const bin *X, real *restrict x, real *scratch)
+{
+  const int64_t m = plan->m, imaginary = m + FFT_POW2_GAP, work = 2 * imaginary;
+  real *a = scratch, *b = a + work, *c = b + work; /* m + 1 bins fit b: the gap is more than one */
+  const real *bins = (const real *)(const void *)X;
+#pragma omp simd
+  for (int64_t k = 0; k <= m; k++) {
+    b[k] = bins[2 * k];
+    b[imaginary + k] = bins[2 * k + 1];
+  }
+  pack_parts(m, plan->turn, b, b + imaginary, a);
+  /* Parts exchanged: the inverse transform. */
+  const real *z = APF_CPU(fft_pow2_run)(m, plan->pow2, a + imaginary, a, 1, b, c);
+#pragma omp simd
+  for (int64_t i = 0; i < m; i++) {
+    x[2 * i] = z[imaginary + i];
+    x[2 * i + 1] = z[i];
+  }
+}
+
 void APF_CPU(fft_forward)(const fft_plan *plan, int thread, const real *x, bin *X, real *scratch)
 {
+  if (plan->pow2) {
+    pow2_forward(plan, x, X, scratch);
+    return;
+  }
   const int64_t m = plan->m;
   bin *z = take(&scratch, m);
   if (plan->n % 2 == 0) {
@@ -239,6 +342,10 @@ void APF_CPU(fft_forward)(const fft_plan *plan, int thread, const real *x, bin *
 
 void APF_CPU(fft_inverse)(const fft_plan *plan, int thread, const bin *X, real *x, real *scratch)
 {
+  if (plan->pow2) {
+    pow2_inverse(plan, X, x, scratch);
+    return;
+  }
   const int64_t m = plan->m;
   bin *z = take(&scratch, m);
   if (plan->n % 2 == 0) {

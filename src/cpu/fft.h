@@ -5,10 +5,10 @@
  *   inverse   x[i] = sum_k X[k] e^{+2 pi j i k / n} over the whole spectrum that X[0..n/2] implies;
  *             not normalised; the imaginary parts of X[0] and, for even n, X[n/2] are ignored
  *
- * Even lengths take one complex transform of half the length. Lengths with a large prime factor go
- * through Bluestein's algorithm. Adjoints, for gradients dL/d(re) + j dL/d(im): the adjoint of
- * forward is inverse of dX with the bins between the first and the last halved; the adjoint of
- * inverse is forward with those bins doubled.
+ * Even lengths take one complex transform of half the length, powers of two on vectors. Lengths
+ * with a large prime factor go through Bluestein's algorithm. Adjoints, for gradients dL/d(re) + j
+ * dL/d(im): the adjoint of forward is inverse of dX with the bins between the first and the last
+ * halved; the adjoint of inverse is forward with those bins doubled.
  */
 #ifndef APF_CPU_FFT_H
 #define APF_CPU_FFT_H
@@ -34,6 +34,8 @@ typedef struct fft_plan {
   bin *twiddle;      /* e^{-pi j k / m}, k = 0..m/2, for even n */
   bin *chirp;        /* e^{-pi j k^2 / m}, k < m, for Bluestein */
   bin *chirp_filter; /* transform of the conjugate chirp, wrapped; divided by padded */
+  real *pow2;        /* for fft_pow2.h: its table; NULL for other lengths */
+  real *turn;        /* for it: e^{-pi j k / m}, k < m: real parts, then imaginary parts */
 } fft_plan;
 
 /** The plan for length n, made on first use and kept until the context closes. */

@@ -16,6 +16,9 @@ extern "C" {
 /** Whether the engine is fast for this length; others go through Bluestein's algorithm. */
 int apf_fft_engine_likes(int64_t n);
 
+/** Whether the engine runs on vectors, so that fft_pow2.h has nothing to add. */
+int apf_fft_engine_is_vectorised(void);
+
 /** A transform that `threads` threads may run at once, numbered from 0; NULL: not enough memory. */
 void *apf_fft_engine_open_f32(int64_t n, int threads);
 void *apf_fft_engine_open_f64(int64_t n, int threads);

@@ -14,6 +14,11 @@ int apf_fft_engine_likes(int64_t n)
   return n <= INT_MAX;
 }
 
+int apf_fft_engine_is_vectorised(void)
+{
+  return 1;
+}
+
 #define ENGINE(suffix, fftw, complex)                                                            \
   void *apf_fft_engine_open_##suffix(int64_t n, int threads)                                     \
   {                                                                                              \

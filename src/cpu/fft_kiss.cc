@@ -65,6 +65,11 @@ int apf_fft_engine_likes(int64_t n)
   return rough_part(n, kLargestFactor) == 1;
 }
 
+int apf_fft_engine_is_vectorised(void)
+{
+  return 0;
+}
+
 void *apf_fft_engine_open_f32(int64_t n, int threads)
 {
   return open<float>(n, threads);
