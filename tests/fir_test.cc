@@ -1,6 +1,11 @@
+#include "support/reference.h"
 #include "support/support.h"
 
 #include <algorithm>
+
+APF_REFERENCE_REAL(fir_forward)
+APF_REFERENCE_REAL(fir_backward)
+APF_REFERENCE_REAL(fir_jvp)
 
 namespace {
 
@@ -85,6 +90,36 @@ class Fir : public OnEveryBackend {
     const double right = dot(v.x, g.dx) + dot(v.b, g.db) + dot(v.zi, g.dzi);
     EXPECT_NEAR(left, right, tolerance * (1 + std::abs(left)) * std::sqrt(K * B * shape.steps));
   }
+
+  /** The fast kernels against the plain ones, to `tolerance` of the peak. */
+  template <class T>
+  void expect_reference(int64_t B, Shape shape, int64_t K, double tolerance)
+  {
+    SCOPED_TRACE("B " + std::to_string(B) + " T " + std::to_string(shape.steps) + " F " +
+                 std::to_string(shape.F) + " K " + std::to_string(K));
+    const int64_t n = B * shape.steps, F = shape.F, taps = B * F * K, states = B * (K - 1);
+    const Problem<T> p(B, shape.steps, F, K), v(B, shape.steps, F, K, 1);
+    std::vector<T> y(n), zf(states), dx(n), db(taps), dzi(states), y_dot(n), zf_dot(states);
+    APF_ASSERT_OK(reference::fir_forward<T>(ctx, B, p.steps, F, K, p.x.data(), p.b.data(),
+                                            p.zi.data(), y.data(), zf.data()));
+    APF_ASSERT_OK(reference::fir_backward<T>(ctx, B, p.steps, F, K, p.dy.data(), p.dzf.data(),
+                                             p.x.data(), p.b.data(), p.zi.data(), dx.data(),
+                                             db.data(), dzi.data()));
+    APF_ASSERT_OK(reference::fir_jvp<T>(ctx, B, p.steps, F, K, v.x.data(), v.b.data(), v.zi.data(),
+                                        p.x.data(), p.b.data(), p.zi.data(), y_dot.data(),
+                                        zf_dot.data()));
+
+    const Output<T> out = forward(p), dots = jvp(p, v);
+    const Gradients<T> g = backward(p);
+
+    EXPECT_LE(relative_error(out.y, y), tolerance);
+    EXPECT_EQ(out.zf, zf);
+    EXPECT_LE(relative_error(g.dx, dx), tolerance);
+    EXPECT_LE(relative_error(g.db, db), tolerance * std::sqrt(shape.steps));
+    EXPECT_LE(relative_error(g.dzi, dzi), tolerance);
+    EXPECT_LE(relative_error(dots.y, y_dot), tolerance);
+    EXPECT_EQ(dots.zf, zf_dot);
+  }
 };
 APF_ON_EVERY_BACKEND(Fir);
 
@@ -105,6 +140,29 @@ TEST_P(Fir, WorkedExample)
   EXPECT_EQ(g.dx, (std::vector<double>{21, 1002}));
   EXPECT_EQ(g.db, (std::vector<double>{1, 4, 3, 2, 1, 4}));
   EXPECT_EQ(g.dzi, (std::vector<double>{100, 210}));
+}
+
+TEST_P(Fir, FastKernelEqualsReference)
+{
+  for (int64_t B : {1, 3, 31})
+    for (const Shape &shape : kShapes)
+      for (int64_t K : {1, 2, 3, 4, 5, 7, 8, 17}) {
+        expect_reference<float>(B, shape, K, 2e-6);
+        if (B == 3) expect_reference<double>(B, shape, K, 1e-13);
+      }
+  expect_reference<double>(1, {700, 700}, 300, 1e-13); /* more taps than a tile has samples */
+  expect_reference<float>(1, {700, 5}, 300, 1e-5);
+}
+
+TEST_P(Fir, SequencesDividedAmongThreadsEqualReference)
+{
+  for (const Shape &shape : {Shape{50000, 50000}, Shape{50001, 1}, Shape{50003, 2}, Shape{50001, 5},
+                             Shape{65537, 1025}, Shape{50001, 40000}})
+    for (int64_t K : {1, 3, 7}) {
+      expect_reference<float>(1, shape, K, 2e-6);
+      /* The reference rounds positions among many frames. */
+      expect_reference<double>(1, shape, K, shape.F > 2 && shape.F < shape.steps ? 1e-11 : 1e-14);
+    }
 }
 
 TEST_P(Fir, OneTapIsAGain)
@@ -144,9 +202,9 @@ TEST_P(Fir, InterpolatedTapsEqualInterpolateThenFilter)
 
 TEST_P(Fir, BackwardIsTheAdjointOfForwardMode)
 {
-  for (int64_t B : {1, 3, 31})
+  for (int64_t B : {1, 3})
     for (const Shape &shape : kShapes)
-      for (int64_t K : {1, 2, 3, 4, 5, 7, 16, 33}) {
+      for (int64_t K : {1, 2, 3, 7, 16, 33}) {
         expect_adjoint<double>(B, shape, K, 1e-13);
         if (B == 3) expect_adjoint<float>(B, shape, K, 1e-5);
       }

@@ -43,6 +43,8 @@ enum { SIMD_PARTS = sizeof(scalar) / sizeof(real), SIMD_QUARTER = 16 / sizeof(re
 typedef real vreal __attribute__((vector_size(SIMD_BYTES), may_alias));
 typedef real vreal_unaligned
     __attribute__((vector_size(SIMD_BYTES), aligned(sizeof(real)), may_alias));
+typedef real vquarter_unaligned __attribute__((vector_size(16), aligned(sizeof(real)), may_alias));
+
 SIMD_INLINE vreal simd_set(real value)
 {
   return (vreal){0} + value;
@@ -104,11 +106,15 @@ static inline bool simd_should_stream(const void *array, int64_t B, int64_t leng
 #define SIMD_HIGH_PAIR(u, v) SIMD_PICK(u, v, 2, 3, 10, 11, 6, 7, 14, 15)
 #define SIMD_LEFT(u, v)      SIMD_PICK(u, v, 0, 1, 2, 3, 8, 9, 10, 11)
 #define SIMD_RIGHT(u, v)     SIMD_PICK(u, v, 4, 5, 6, 7, 12, 13, 14, 15)
+#define SIMD_NEAR(u)         SIMD_PICK(u, u, 0, 1, 2, 3)
+#define SIMD_FAR(u)          SIMD_PICK(u, u, 4, 5, 6, 7)
 #elif SIMD_BYTES == 32
 #define SIMD_LOW(u, v)   SIMD_PICK(u, v, 0, 4, 2, 6)
 #define SIMD_HIGH(u, v)  SIMD_PICK(u, v, 1, 5, 3, 7)
 #define SIMD_LEFT(u, v)  SIMD_PICK(u, v, 0, 1, 4, 5)
 #define SIMD_RIGHT(u, v) SIMD_PICK(u, v, 2, 3, 6, 7)
+#define SIMD_NEAR(u)     SIMD_PICK(u, u, 0, 1)
+#define SIMD_FAR(u)      SIMD_PICK(u, u, 2, 3)
 #elif APF_REAL_IS_FLOAT
 #define SIMD_LOW(u, v)       SIMD_PICK(u, v, 0, 4, 1, 5)
 #define SIMD_HIGH(u, v)      SIMD_PICK(u, v, 2, 6, 3, 7)
@@ -150,21 +156,44 @@ SIMD_INLINE vreal simd_load_halves(const real *near, const real *far)
 }
 #endif
 
+/** columns[k][lane] = rows[lane * stride + k] for SIMD_QUARTER values of k. */
+SIMD_INLINE void simd_load_quarter(const real *rows, int64_t stride, vreal *columns)
+{
+  vreal in[SIMD_QUARTER];
+  for (int r = 0; r < SIMD_QUARTER; r++) {
+#if SIMD_BYTES == 32
+    /* Halves of two rows are joined by the load: half of the shuffles less. */
+    in[r] = simd_load_halves(rows + r * stride, rows + (r + SIMD_QUARTER) * stride);
+#else
+    in[r] = simd_load(rows + r * stride);
+#endif
+  }
+  simd_transpose_quarters(in, columns);
+}
+
+/** rows[lane * stride + k] = columns[k][lane] for SIMD_QUARTER values of k, in order of rows. */
+SIMD_INLINE void simd_store_quarter(real *rows, int64_t stride, const vreal *columns)
+{
+  vreal out[SIMD_QUARTER];
+  simd_transpose_quarters(columns, out);
+  for (int r = 0; r < SIMD_QUARTER; r++) {
+#if SIMD_BYTES == 32
+    *(vquarter_unaligned *)(rows + r * stride) = SIMD_NEAR(out[r]);
+#else
+    simd_store(rows + r * stride, out[r]);
+#endif
+  }
+#if SIMD_BYTES == 32
+  for (int r = 0; r < SIMD_QUARTER; r++)
+    *(vquarter_unaligned *)(rows + (r + SIMD_QUARTER) * stride) = SIMD_FAR(out[r]);
+#endif
+}
+
 /** columns[k][lane] = rows[lane * stride + k] for SIMD_LANES values of k. */
 SIMD_INLINE void simd_load_square(const real *rows, int64_t stride, vreal *columns)
 {
-  vreal in[SIMD_QUARTER];
-#if SIMD_BYTES == 32
-  /* Halves of two rows are joined by the load: half of the shuffles less. */
-  for (int k = 0; k < SIMD_LANES; k += SIMD_QUARTER) {
-    for (int r = 0; r < SIMD_QUARTER; r++)
-      in[r] = simd_load_halves(rows + r * stride + k, rows + (r + SIMD_QUARTER) * stride + k);
-    simd_transpose_quarters(in, columns + k);
-  }
-#else
-  for (int r = 0; r < SIMD_QUARTER; r++) in[r] = simd_load(rows + r * stride);
-  simd_transpose_quarters(in, columns);
-#endif
+  for (int k = 0; k < SIMD_LANES; k += SIMD_QUARTER)
+    simd_load_quarter(rows + k, stride, columns + k);
 }
 
 /** rows[lane][k] = columns[k][lane], both SIMD_LANES x SIMD_LANES. */
