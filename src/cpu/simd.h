@@ -236,20 +236,18 @@ SIMD_INLINE void simd_store_line(real *rows, int64_t stride, const vreal *column
 SIMD_SHARED void simd_gather_columns(const real *rows, int64_t stride, int active, int count,
                                      vreal *columns)
 {
-  for (int k = 0; k < count; k++) {
-    real *lanes = (real *)(columns + k);
-    for (int lane = 0; lane < SIMD_LANES; lane++)
-      lanes[lane] = lane < active ? rows[lane * stride + k] : 0;
-  }
+  real *to = (real *)columns;
+  if (active < SIMD_LANES) memset(columns, 0, (size_t)count * sizeof *columns);
+  for (int lane = 0; lane < active; lane++)
+    for (int k = 0; k < count; k++) to[k * SIMD_LANES + lane] = rows[lane * stride + k];
 }
 
 SIMD_SHARED void simd_scatter_columns(real *rows, int64_t stride, int active, int count,
                                       const vreal *columns)
 {
-  for (int k = 0; k < count; k++) {
-    const real *lanes = (const real *)(columns + k);
-    for (int lane = 0; lane < active; lane++) rows[lane * stride + k] = lanes[lane];
-  }
+  const real *from = (const real *)columns;
+  for (int lane = 0; lane < active; lane++)
+    for (int k = 0; k < count; k++) rows[lane * stride + k] = from[k * SIMD_LANES + lane];
 }
 
 /**
