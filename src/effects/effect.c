@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "effects/compressor.h"
+#include "effects/phaser.h"
 
-static const apf_effect *const effects[] = {&apf_compressor};
+static const apf_effect *const effects[] = {&apf_compressor, &apf_phaser};
 enum { EFFECT_COUNT = sizeof effects / sizeof effects[0] };
 
 int apf_effect_count(void)

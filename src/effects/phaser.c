@@ -1,6 +1,7 @@
 #include "effects/phaser.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -269,19 +270,14 @@ static apf_var time_domain(apf_graph *g, const apf_model *model, apf_signal sign
 static apf_var frequency_sampled(apf_graph *g, const apf_model *model, apf_signal signal, apf_var p,
                                  int64_t F)
 {
-  int64_t P = signal.sets, hop = apf_phaser_hop(model), window = 4 * hop;
-  int64_t n_fft = 2;
-  while (n_fft / 2 < window) n_fft *= 2;
-  apf_shape shape = apf_graph_shape(g, signal.x);
-  int64_t T = shape.size[shape.dims - 1];
+  int64_t P = signal.sets, hop = apf_phaser_hop(model), window = 4 * hop, n_fft = 2;
+  while (n_fft < 2 * window) n_fft *= 2;
   apf_var g1 = tensor(g, model, "g1", P), g2 = tensor(g, model, "g2", P), b, a;
   biquad(g, model, P, &b, &a);
-  apf_var X = apf_stft(g, signal.x, n_fft, window, hop, false);
-  apf_var Y = apf_phaser_response(
-      g, X, apf_reshape(g, p, APF_SHAPE(P, 1, 1, F)), apf_reshape(g, g1, APF_SHAPE(P, 1, 1)),
+  return apf_stft_phaser(
+      g, signal.x, apf_reshape(g, p, APF_SHAPE(P, 1, 1, F)), apf_reshape(g, g1, APF_SHAPE(P, 1, 1)),
       apf_reshape(g, g2, APF_SHAPE(P, 1, 1)), apf_reshape(g, b, APF_SHAPE(P, 1, 1, 3)),
-      apf_reshape(g, a, APF_SHAPE(P, 1, 1, 3)));
-  return apf_istft(g, Y, T, n_fft, window, hop);
+      apf_reshape(g, a, APF_SHAPE(P, 1, 1, 3)), n_fft, window, hop);
 }
 
 static apf_var describe(apf_graph *g, const apf_model *model, apf_signal signal)
