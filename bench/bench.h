@@ -48,6 +48,7 @@ typedef struct bench_result {
   double seconds;     /* median of one run */
   double quartile[2]; /* of the seconds */
   double copy;        /* median seconds of a plain copy that moves the same bytes */
+  double share;       /* median of copy's seconds by the run's beside it */
 } bench_result;
 
 /** Fills in the options from the command line. Returns -1 to go on, else the exit status. */

@@ -88,8 +88,13 @@ static int runs_for(double seconds)
   return seconds >= wanted ? 1 : (int)(wanted / (seconds + 1e-9)) + 1;
 }
 
+/** Sorted times of the runs, of the copies, and what share of a run the copy beside it took. */
+typedef struct turns {
+  double *runs, *copies, *shares;
+} turns;
+
 static apf_status take_turns(const typed_case *typed, bench_case *c, apf_context *ctx,
-                             const copy_job *copy, int repeats, double *runs, double *copies)
+                             const copy_job *copy, int repeats, const turns *times)
 {
   apf_status status = APF_OK;
   double fastest = INFINITY, fastest_copy = INFINITY;
@@ -99,11 +104,13 @@ static apf_status take_turns(const typed_case *typed, bench_case *c, apf_context
   }
   const int inner = runs_for(fastest), copy_inner = runs_for(fastest_copy);
   for (int i = 0; i < repeats; i++) {
-    runs[i] = time_case(typed, c, ctx, inner, &status);
-    copies[i] = time_copy(copy, copy_inner);
+    times->runs[i] = time_case(typed, c, ctx, inner, &status);
+    times->copies[i] = time_copy(copy, copy_inner);
+    times->shares[i] = times->copies[i] / times->runs[i];
   }
-  qsort(runs, (size_t)repeats, sizeof *runs, compare_doubles);
-  qsort(copies, (size_t)repeats, sizeof *copies, compare_doubles);
+  qsort(times->runs, (size_t)repeats, sizeof(double), compare_doubles);
+  qsort(times->copies, (size_t)repeats, sizeof(double), compare_doubles);
+  qsort(times->shares, (size_t)repeats, sizeof(double), compare_doubles);
   return status;
 }
 
@@ -116,19 +123,22 @@ static const char *measure(const typed_case *typed, bench_case *c, apf_context *
 
   typed->size(c, &result->bytes, &result->samples);
   copy_job copy = {NULL, NULL, (size_t)(result->bytes / 2) + 1, result->threads};
-  double *times = malloc(2 * (size_t)repeats * sizeof *times);
+  const size_t n = (size_t)repeats;
+  double *memory = malloc(3 * n * sizeof *memory);
   copy.from = malloc(copy.bytes);
   copy.to = malloc(copy.bytes);
   apf_status status = APF_ERR_MEMORY;
-  if (times && copy.from && copy.to) {
+  if (memory && copy.from && copy.to) {
     memset(copy.from, 1, copy.bytes);
-    status = take_turns(typed, c, ctx, &copy, repeats, times, times + repeats);
-    result->seconds = quantile(times, repeats, 0.5);
-    result->quartile[0] = quantile(times, repeats, 0.25);
-    result->quartile[1] = quantile(times, repeats, 0.75);
-    result->copy = quantile(times + repeats, repeats, 0.5);
+    const turns times = {memory, memory + n, memory + 2 * n};
+    status = take_turns(typed, c, ctx, &copy, repeats, &times);
+    result->seconds = quantile(times.runs, repeats, 0.5);
+    result->quartile[0] = quantile(times.runs, repeats, 0.25);
+    result->quartile[1] = quantile(times.runs, repeats, 0.75);
+    result->copy = quantile(times.copies, repeats, 0.5);
+    result->share = quantile(times.shares, repeats, 0.5);
   }
-  free(times);
+  free(memory);
   free(copy.from);
   free(copy.to);
   return status == APF_OK ? NULL : "a call failed";

@@ -51,8 +51,7 @@ void bench_print_result(const bench_result *r)
       bench_operator_name(r->shape.op), bench_pass_name(r->shape.pass),
       bench_dtype_name(r->shape.dtype), (long long)r->shape.B, (long long)r->shape.T,
       (long long)r->shape.F, (long long)r->shape.M, r->simd, r->threads, r->seconds * ns,
-      spread * ns, 1e-6 * r->samples / r->seconds, 1e-9 * r->bytes / r->seconds,
-      100 * r->copy / r->seconds);
+      spread * ns, 1e-6 * r->samples / r->seconds, 1e-9 * r->bytes / r->seconds, 100 * r->share);
   fflush(stdout);
 }
 
@@ -71,7 +70,7 @@ static void write_result(FILE *file, const bench_result *r)
       bench_dtype_name(r->shape.dtype), (long long)r->shape.B, (long long)r->shape.T,
       (long long)r->shape.F, (long long)r->shape.M, r->simd, r->threads, r->error, r->samples,
       r->bytes, r->seconds, r->quartile[0], r->quartile[1], r->copy, 1e9 * r->seconds / r->samples,
-      r->samples / r->seconds, r->bytes / r->seconds, r->copy / r->seconds);
+      r->samples / r->seconds, r->bytes / r->seconds, r->share);
 }
 
 bool bench_write_json(const bench_options *options, const bench_result *results, int count)
