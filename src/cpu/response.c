@@ -74,52 +74,87 @@ apf_status APF_CPU(response_begin)(apf_context *ctx, int64_t n_fft, int64_t shar
   return APF_OK;
 }
 
-/* Kb and Ka are constants where this is inlined, so that the loop over bins fills vectors. */
-INLINE void rational_apply(const response_grid *grid, int64_t Kb, int64_t Ka, const real *b,
-                           const real *a, const real *X, real *Y)
+/** X times the response at one bin. */
+INLINE void apply_bin(pair z, int64_t Kb, int64_t Ka, const real *b, const real *a, const real *X,
+                      real *Y)
 {
-#pragma omp simd
-  for (int64_t k = 0; k < grid->K; k++) {
-    const pair z = {grid->re[k], grid->im[k]}, x = {X[2 * k], X[2 * k + 1]};
-    const pair H = mul(polynomial(Kb, b, z), reciprocal(polynomial(Ka, a, z)));
-    const pair y = mul(x, H);
-    Y[2 * k] = y.re;
-    Y[2 * k + 1] = y.im;
-  }
+  const pair H = mul(polynomial(Kb, b, z), reciprocal(polynomial(Ka, a, z)));
+  const pair y = mul((pair){X[0], X[1]}, H);
+  Y[0] = y.re;
+  Y[1] = y.im;
 }
 
 void APF_CPU(rational_apply)(const response_grid *grid, const rational *filter, const real *X,
                              real *Y)
 {
-  if (filter->Kb == 3 && filter->Ka == 3)
-    rational_apply(grid, 3, 3, filter->b, filter->a, X, Y);
-  else
-    rational_apply(grid, filter->Kb, filter->Ka, filter->b, filter->a, X, Y);
+  if (filter->Kb == 3 && filter->Ka == 3) {
+    /* Constant orders, and coefficients that no store can change: the loop fills vectors. */
+    const real b[3] = {filter->b[0], filter->b[1], filter->b[2]};
+    const real a[3] = {filter->a[0], filter->a[1], filter->a[2]};
+#pragma omp simd
+    for (int64_t k = 0; k < grid->K; k++)
+      apply_bin((pair){grid->re[k], grid->im[k]}, 3, 3, b, a, X + 2 * k, Y + 2 * k);
+    return;
+  }
+  for (int64_t k = 0; k < grid->K; k++)
+    apply_bin((pair){grid->re[k], grid->im[k]}, filter->Kb, filter->Ka, filter->b, filter->a,
+              X + 2 * k, Y + 2 * k);
 }
 
-/** Gradients of B and A, bin by bin, left in `room` (four rows: B.re, B.im, A.re, A.im). */
-INLINE void rational_bins(const response_grid *grid, int64_t Kb, int64_t Ka, const real *b,
-                          const real *a, const real *dY, const real *X, real *dX, real *room)
+/** Gradients of B and of -A at one bin; dX (if not NULL) is written. */
+INLINE void gradient_bin(pair z, int64_t Kb, int64_t Ka, const real *b, const real *a,
+                         const real *dY, const real *X, real *dX, pair *dB, pair *dA)
 {
-  const int64_t K = grid->K;
-  real *b_re = room, *b_im = room + K, *a_re = room + 2 * K, *a_im = room + 3 * K;
-#pragma omp simd
-  for (int64_t k = 0; k < K; k++) {
+  const pair x = {X[0], X[1]}, dy = {dY[0], dY[1]};
+  const pair over_A = reciprocal(polynomial(Ka, a, z));
+  const pair H = mul(polynomial(Kb, b, z), over_A);
+  *dB = mul_conj(mul_conj(dy, x), over_A);
+  *dA = mul_conj(*dB, H);
+  if (!dX) return;
+  const pair dx = mul_conj(dy, H);
+  dX[0] = dx.re;
+  dX[1] = dx.im;
+}
+
+/** Three coefficients' gradients, Re(g conj(z)^i) summed over bins: one accumulator each. */
+typedef struct three {
+  real c0, c1, c2;
+} three;
+
+INLINE three three_terms(pair g, pair z)
+{
+  const pair g1 = mul_conj(g, z), g2 = mul_conj(g1, z);
+  return (three){g.re, g1.re, g2.re};
+}
+
+static void second_order_gradient(const response_grid *grid, const rational *filter, const real *dY,
+                                  const real *X, real *dX, real *db, real *da)
+{
+  const real b[3] = {filter->b[0], filter->b[1], filter->b[2]};
+  const real a[3] = {filter->a[0], filter->a[1], filter->a[2]};
+  real b0 = 0, b1 = 0, b2 = 0, a0 = 0, a1 = 0, a2 = 0;
+#pragma omp simd reduction(+ : b0, b1, b2, a0, a1, a2)
+  for (int64_t k = 0; k < grid->K; k++) {
     const pair z = {grid->re[k], grid->im[k]};
-    const pair x = {X[2 * k], X[2 * k + 1]}, dy = {dY[2 * k], dY[2 * k + 1]};
-    const pair over_A = reciprocal(polynomial(Ka, a, z));
-    const pair H = mul(polynomial(Kb, b, z), over_A);
-    const pair dB = mul_conj(mul_conj(dy, x), over_A);
-    const pair dA = mul_conj(dB, H); /* sign in the sum below */
-    b_re[k] = dB.re;
-    b_im[k] = dB.im;
-    a_re[k] = dA.re;
-    a_im[k] = dA.im;
-    if (dX) {
-      const pair dx = mul_conj(dy, H);
-      dX[2 * k] = dx.re;
-      dX[2 * k + 1] = dx.im;
-    }
+    pair dB, dA;
+    gradient_bin(z, 3, 3, b, a, dY + 2 * k, X + 2 * k, dX ? dX + 2 * k : NULL, &dB, &dA);
+    const three to_b = three_terms(dB, z), to_a = three_terms(dA, z);
+    b0 += to_b.c0;
+    b1 += to_b.c1;
+    b2 += to_b.c2;
+    a0 += to_a.c0;
+    a1 += to_a.c1;
+    a2 += to_a.c2;
+  }
+  if (db) {
+    db[0] = b0;
+    db[1] = b1;
+    db[2] = b2;
+  }
+  if (da) {
+    da[0] = -a0;
+    da[1] = -a1;
+    da[2] = -a2;
   }
 }
 
@@ -145,12 +180,22 @@ void APF_CPU(rational_gradient)(const response_grid *grid, const rational *filte
                                 const real *X, real *dX, real *db, real *da, real *room)
 {
   const int64_t K = grid->K, Kb = filter->Kb, Ka = filter->Ka;
-  if (Kb == 3 && Ka == 3)
-    rational_bins(grid, 3, 3, filter->b, filter->a, dY, X, dX, room);
-  else
-    rational_bins(grid, Kb, Ka, filter->b, filter->a, dY, X, dX, room);
-  if (db) sum_powers(grid, Kb, 1, room, room + K, db);
-  if (da) sum_powers(grid, Ka, -1, room + 2 * K, room + 3 * K, da);
+  if (Kb == 3 && Ka == 3) {
+    second_order_gradient(grid, filter, dY, X, dX, db, da);
+    return;
+  }
+  real *b_re = room, *b_im = room + K, *a_re = room + 2 * K, *a_im = room + 3 * K;
+  for (int64_t k = 0; k < K; k++) {
+    pair dB, dA;
+    gradient_bin((pair){grid->re[k], grid->im[k]}, Kb, Ka, filter->b, filter->a, dY + 2 * k,
+                 X + 2 * k, dX ? dX + 2 * k : NULL, &dB, &dA);
+    b_re[k] = dB.re;
+    b_im[k] = dB.im;
+    a_re[k] = dA.re;
+    a_im[k] = dA.im;
+  }
+  if (db) sum_powers(grid, Kb, 1, b_re, b_im, db);
+  if (da) sum_powers(grid, Ka, -1, a_re, a_im, da);
 }
 
 /** What the phaser's response is made of at one bin. */
