@@ -6,108 +6,151 @@
  * -dpred
  *
  * With f[t] = e[t] + d f[t-1], v[t] = e[t] - (1-d) f[t-1], and dpred[t] = s[t] - (1-d) u[t+1]: both
- * directions are one decaying sum, without cancellation. A constant d makes the sum one of shifted
- * copies (s_2k[t] = s_k[t] + d^k s_k[t-k]), so a single row fills the vector registers.
+ * directions are one decaying sum, without cancellation. A vector's lanes run along time: d being
+ * constant, its sums are those of log2(LANES) shifted copies, and only the last multiply-add waits
+ * for the vector before.
  *
  * Long rows are cut into chunks, each of which starts RUN_IN samples early from rest: d^RUN_IN is
  * below rounding. Chunks depend on T alone, so the result does not depend on the number of threads.
  */
 #include "cpu/cpu.h"
+#include "cpu/lanes.h"
 
-#include <math.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 enum {
-  W = 16,
-  BLOCK = 256,
-  RUN_IN = APF_REAL_IS_FLOAT ? 4096 : 8192, /* 0.995^RUN_IN = 1e-9, 1e-18; whole blocks */
+  RUN_IN = APF_REAL_IS_FLOAT ? 4096 : 8192, /* 0.995^RUN_IN = 1e-9, 1e-18 */
   CHUNK = 65536,
+  BLOCK = 256, /* absolute values are added up in vectors over a block, then in double */
   PARALLEL_FROM = 8192
 };
 
-static const double decay = 0.995;
+typedef struct decay {
+  vec power[4];  /* d, d^2, d^4, d^8 in every lane */
+  vec up, down;  /* d^(i+1), d^(LANES-i) in lane i */
+  vec remainder; /* 1 - d */
+} decay;
 
-typedef struct powers {
-  real shift[4], across; /* d, d^2, d^4, d^8; d^W */
-  real state[BLOCK];     /* d^(i+1) */
-} powers;
-
-static powers new_powers(void)
+static decay new_decay(void)
 {
-  powers p;
-  double power = 1;
-  for (int i = 0; i < BLOCK; i++) p.state[i] = (real)(power *= decay);
-  for (int k = 0; k < 4; k++) p.shift[k] = p.state[(1 << k) - 1];
-  p.across = p.state[W - 1];
-  return p;
-}
-
-static inline void add_shifted(real power, int shift, const real *v, real *out)
-{
-  for (int t = W; t < W + BLOCK; t++) out[t] = v[t] + power * v[t - shift];
-}
-
-/** f[t] = e[t] + d f[t-1] over a block, f[-1] = state. e stands behind W zeros in `a`. */
-static inline void decaying_sum(const powers *p, real *a, real state, real *f)
-{
-  real b[W + BLOCK] = {0};
-  add_shifted(p->shift[0], 1, a, b);
-  add_shifted(p->shift[1], 2, b, a);
-  add_shifted(p->shift[2], 4, a, b);
-  add_shifted(p->shift[3], 8, b, a);
-  for (int group = 1; group < BLOCK / W; group++) {
-    real *at = a + W + group * W;
-    for (int i = 0; i < W; i++) at[i] += p->across * at[i - W];
+  const double d = 0.995;
+  decay c;
+  double power = 1, square = d;
+  for (int k = 0; k < 4; k++, square *= square) c.power[k] = vec_of((real)square);
+  for (int i = 0; i < LANES; i++) {
+    power *= d;
+    c.up[i] = (real)power;
+    c.down[LANES - 1 - i] = (real)power;
   }
-  for (int t = 0; t < BLOCK; t++) f[t] = a[W + t] + p->state[t] * state;
+  c.remainder = vec_of((real)(1 - d));
+  return c;
 }
 
-typedef struct span {
-  int64_t start, end;
-} span;
+#define ADD_SHIFTED(SHIFT, k, n) sum += c->power[k] * SHIFT(sum, zero, n);
+#if LANES == 2
+#define SUM_SHIFTED(SHIFT) ADD_SHIFTED(SHIFT, 0, 1)
+#elif LANES == 4
+#define SUM_SHIFTED(SHIFT) ADD_SHIFTED(SHIFT, 0, 1) ADD_SHIFTED(SHIFT, 1, 2)
+#elif LANES == 8
+#define SUM_SHIFTED(SHIFT) \
+  ADD_SHIFTED(SHIFT, 0, 1) ADD_SHIFTED(SHIFT, 1, 2) ADD_SHIFTED(SHIFT, 2, 4)
+#else
+#define SUM_SHIFTED(SHIFT) \
+  ADD_SHIFTED(SHIFT, 0, 1) \
+  ADD_SHIFTED(SHIFT, 1, 2) ADD_SHIFTED(SHIFT, 2, 4) ADD_SHIFTED(SHIFT, 3, 8)
+#endif
 
-/** The samples that a chunk covers, widened on both sides as far as the row goes. */
-static span chunk_of(int64_t chunk, int64_t T, int64_t before, int64_t after)
+/** x[t] - (1-d) f[t-1] with f[t] = x[t] + d f[t-1]; every lane of *f is the f before x, then the
+ *  last of x. */
+static inline vec emphasize(const decay *c, vec x, vec *f)
 {
-  const int64_t start = chunk * CHUNK - before, end = (chunk + 1) * CHUNK + after;
-  return (span){start < 0 ? 0 : start, end > T ? T : end};
+  const vec zero = vec_of(0);
+  vec sum = x;
+  SUM_SHIFTED(SVEC_UP)
+  sum += c->up * *f;
+  const vec before = SVEC_UP(sum, *f, 1);
+  *f = svec_last(sum);
+  return x - c->remainder * before;
 }
 
-/** v of samples start..start+n-1 (n <= BLOCK) into `v`; *f is the sum before, then after them. */
-static inline void residual_block(const powers *p, const real *pred, const real *target, int n,
-                                  real *f, real *v)
+/** The same backwards in time: *f is the f behind x, then the first of x. */
+static inline vec emphasize_reversed(const decay *c, vec x, vec *f)
 {
-  real a[W + BLOCK] = {0}, e[BLOCK] = {0}, sum[BLOCK];
-  for (int i = 0; i < n; i++) e[i] = a[W + i] = pred[i] - target[i];
-  decaying_sum(p, a, *f, sum);
-  const real lost = (real)(1 - decay);
-  v[0] = e[0] - lost * *f;
-  for (int i = 1; i < BLOCK; i++) v[i] = e[i] - lost * sum[i - 1];
-  *f = sum[n - 1];
+  const vec zero = vec_of(0);
+  vec sum = x;
+  SUM_SHIFTED(SVEC_DOWN)
+  sum += c->down * *f;
+  const vec behind = SVEC_DOWN(sum, *f, 1);
+  *f = svec_first(sum);
+  return x - c->remainder * behind;
 }
 
-static int block_length(int64_t left)
+/** n <= LANES elements, then zeros. */
+static inline vec load_part(const real *p, int64_t n)
 {
-  return left < BLOCK ? (int)left : BLOCK;
+  if (n >= LANES) return vec_load(p);
+  vec v = vec_of(0);
+  for (int i = 0; i < n; i++) v[i] = p[i];
+  return v;
+}
+
+static inline void store_part(real *p, vec v, int64_t n)
+{
+  if (n >= LANES)
+    vec_store(p, v);
+  else
+    for (int i = 0; i < n; i++) p[i] = v[i];
+}
+
+static inline vec error_at(const real *pred, const real *target, int64_t t, int64_t end)
+{
+  return load_part(pred + t, end - t) - load_part(target + t, end - t);
+}
+
+static inline vec magnitude(vec v)
+{
+  return vec_select(v < vec_of(0), -v, v);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+static int64_t chunk_start(int64_t chunk)
+{
+  return chunk * CHUNK;
+}
+
+/** The state before a chunk, found by running in from rest. */
+static vec run_in(const decay *c, int64_t chunk, const real *pred, const real *target)
+{
+  const int64_t start = chunk_start(chunk);
+  vec f = vec_of(0);
+  for (int64_t t = chunk ? start - RUN_IN : start; t < start; t += LANES)
+    emphasize(c, error_at(pred, target, t, start), &f);
+  return f;
 }
 
 /** Sum of |v| over a chunk. */
-static double chunk_sum(const powers *p, int64_t chunk, int64_t T, const real *pred,
+static double chunk_sum(const decay *c, int64_t chunk, int64_t T, const real *pred,
                         const real *target)
 {
-  const span s = chunk_of(chunk, T, RUN_IN, 0);
-  real f = 0, v[BLOCK];
+  const int64_t end = least(T, chunk_start(chunk + 1));
+  vec f = run_in(c, chunk, pred, target);
   double sum = 0;
-  for (int64_t t = s.start; t < s.end; t += BLOCK) {
-    const int n = block_length(s.end - t);
-    residual_block(p, pred + t, target + t, n, &f, v);
-    if (t < chunk * CHUNK) continue;
-    real part = 0;
-#pragma omp simd reduction(+ : part)
-    for (int i = 0; i < n; i++) part += APF_MATH(fabs)(v[i]);
-    sum += (double)part;
+  for (int64_t block = chunk_start(chunk); block < end; block += BLOCK) {
+    vec part = vec_of(0);
+    for (int64_t t = block; t < least(end, block + BLOCK); t += LANES) {
+      const vec v = emphasize(c, error_at(pred, target, t, end), &f);
+      if (end - t >= LANES)
+        part += magnitude(v);
+      else /* behind the end v goes on decaying */
+        for (int i = 0; i < end - t; i++) part[0] += magnitude(v)[i];
+    }
+    sum += vec_sum(part);
   }
   return sum;
 }
@@ -116,14 +159,14 @@ apf_status APF_CPU(preemphasis_l1_forward)(apf_context *ctx, int64_t B, int64_t 
                                            const real *pred, const real *target, real *loss)
 {
   const int64_t chunks = (T + CHUNK - 1) / CHUNK;
-  const powers p = new_powers();
+  const decay c = new_decay();
   void *workspace = NULL;
   APF_TRY(apf_workspace(ctx, (size_t)(B * chunks) * sizeof(double), &workspace));
   double *sums = workspace;
 #pragma omp parallel for num_threads(ctx->threads) schedule(static) if (B * T >= PARALLEL_FROM)
   for (int64_t i = 0; i < B * chunks; i++) {
     const int64_t b = i / chunks;
-    sums[i] = chunk_sum(&p, i % chunks, T, pred + b * T, target + b % R * T);
+    sums[i] = chunk_sum(&c, i % chunks, T, pred + b * T, target + b % R * T);
   }
   for (int64_t b = 0; b < B; b++) {
     double sum = 0;
@@ -133,54 +176,42 @@ apf_status APF_CPU(preemphasis_l1_forward)(apf_context *ctx, int64_t B, int64_t 
   return APF_OK;
 }
 
-/** scale * sign(v) for a chunk and the RUN_IN samples behind it, into `signs`. */
-static void chunk_signs(const powers *p, int64_t chunk, int64_t T, const real *pred,
+/** scale * sign(v) for a chunk and the RUN_IN samples behind it, zeros up to a whole vector. */
+static void chunk_signs(const decay *c, int64_t chunk, int64_t T, const real *pred,
                         const real *target, real scale, real *signs)
 {
-  const span from = chunk_of(chunk, T, RUN_IN, RUN_IN), wanted = chunk_of(chunk, T, 0, RUN_IN);
-  real f = 0, v[BLOCK];
-  for (int64_t t = from.start; t < from.end; t += BLOCK) {
-    const int n = block_length(from.end - t);
-    residual_block(p, pred + t, target + t, n, &f, v);
-    real *to = signs + (t - wanted.start);
-    for (int i = 0; t >= wanted.start && i < n; i++)
-      to[i] = v[i] > 0 ? scale : v[i] < 0 ? -scale : 0;
+  const int64_t start = chunk_start(chunk), end = least(T, chunk_start(chunk + 1) + RUN_IN);
+  const vec zero = vec_of(0), plus = vec_of(scale), minus = vec_of(-scale);
+  vec f = run_in(c, chunk, pred, target);
+  for (int64_t t = start; t < end; t += LANES) {
+    const vec v = emphasize(c, error_at(pred, target, t, end), &f);
+    const vec sign = vec_select(v > zero, plus, vec_select(v < zero, minus, zero));
+    vec_store(signs + (t - start), sign);
+    for (int64_t i = end - t; i < LANES; i++) signs[t - start + i] = 0;
   }
 }
 
-/** Where a chunk's gradient goes: added to what is there, or written. Each may be NULL. */
+/** Where a row's gradient goes; each may be NULL. */
 typedef struct outputs {
   real *dpred, *dtarget;
-  int add_to_target;
+  int add_to_target; /**< to what is there; otherwise written */
 } outputs;
 
-static void store(const outputs *to, int64_t t, int n, const real *gradient)
-{
-  for (int i = 0; to->dpred && i < n; i++) to->dpred[t + i] = gradient[i];
-  if (!to->dtarget) return;
-  real *dtarget = to->dtarget + t;
-  for (int i = 0; i < n; i++) dtarget[i] = (to->add_to_target ? dtarget[i] : 0) - gradient[i];
-}
-
-/** Runs backward over the chunk's signs, from the run-in behind it to its first sample. */
-static void chunk_gradient(const powers *p, int64_t chunk, int64_t T, const real *signs,
+/** Runs backward over a chunk's signs, from the run-in behind it to its first sample. */
+static void chunk_gradient(const decay *c, int64_t chunk, int64_t T, const real *signs,
                            const outputs *to)
 {
-  const span s = chunk_of(chunk, T, 0, RUN_IN), own = chunk_of(chunk, T, 0, 0);
-  const int64_t blocks = (s.end - s.start + BLOCK - 1) / BLOCK;
-  const real lost = (real)(1 - decay);
-  real u = 0;
-  for (int64_t k = blocks - 1; k >= 0; k--) {
-    const int64_t t = s.start + k * BLOCK;
-    const int n = block_length(s.end - t);
-    const real *at = signs + k * BLOCK;
-    real a[W + BLOCK] = {0}, sum[BLOCK], gradient[BLOCK];
-    for (int i = 0; i < n; i++) a[W + i] = at[n - 1 - i]; /* time runs backwards */
-    decaying_sum(p, a, u, sum);
-    for (int i = 0; i < n - 1; i++) gradient[i] = at[i] - lost * sum[n - 2 - i];
-    gradient[n - 1] = at[n - 1] - lost * u;
-    u = sum[n - 1];
-    if (t < own.end) store(to, t, n, gradient);
+  const int64_t start = chunk_start(chunk), own_end = least(T, chunk_start(chunk + 1));
+  const int64_t end = least(T, chunk_start(chunk + 1) + RUN_IN);
+  vec u = vec_of(0);
+  for (int64_t t = start + (end - start - 1) / LANES * LANES; t >= start; t -= LANES) {
+    const vec gradient = emphasize_reversed(c, vec_load(signs + (t - start)), &u);
+    const int64_t n = own_end - t;
+    if (n <= 0) continue;
+    if (to->dpred) store_part(to->dpred + t, gradient, n);
+    if (!to->dtarget) continue;
+    const vec before = to->add_to_target ? load_part(to->dtarget + t, n) : vec_of(0);
+    store_part(to->dtarget + t, before - gradient, n);
   }
 }
 
@@ -200,7 +231,7 @@ apf_status APF_CPU(preemphasis_l1_backward)(apf_context *ctx, int64_t B, int64_t
   enum { SIGNS = CHUNK + RUN_IN };
   const int64_t chunks = (T + CHUNK - 1) / CHUNK;
   const int64_t groups = dtarget ? R : B; /* rows of one target are added up by one thread */
-  const powers p = new_powers();
+  const decay c = new_decay();
   void *workspace = NULL;
   APF_TRY(apf_workspace(ctx, (size_t)ctx->threads * SIGNS * sizeof(real), &workspace));
 #pragma omp parallel for num_threads(ctx->threads) schedule(static) if (B * T >= PARALLEL_FROM)
@@ -210,9 +241,8 @@ apf_status APF_CPU(preemphasis_l1_backward)(apf_context *ctx, int64_t B, int64_t
     for (int64_t b = group; b < B; b += groups) {
       const outputs to = {dpred ? dpred + b * T : NULL, dtarget ? dtarget + group * T : NULL,
                           b != group};
-      chunk_signs(&p, chunk, T, pred + b * T, target + b % R * T, (real)(dloss[b] / (real)T),
-                  signs);
-      chunk_gradient(&p, chunk, T, signs, &to);
+      chunk_signs(&c, chunk, T, pred + b * T, target + b % R * T, dloss[b] / (real)T, signs);
+      chunk_gradient(&c, chunk, T, signs, &to);
     }
   }
   return APF_OK;
