@@ -71,8 +71,9 @@ static apf_status build_graph(gradient_learner *l, int64_t sets, bool backward, 
   const apf_learner *base = &l->base;
   APF_TRY(apf_graph_create(base->ctx, base->config->dtype, out));
   apf_graph *g = *out;
-  apf_shape shape = APF_SHAPE(1, l->rows, base->train->channels, l->length);
-  apf_var x = apf_graph_input(g, "x", shape), target = apf_graph_input(g, "target", shape);
+  const int64_t channels = base->train->channels;
+  apf_var x = apf_graph_input(g, "x", APF_SHAPE(1, l->rows, channels, l->length));
+  apf_var target = apf_graph_input(g, "target", APF_SHAPE(l->rows, channels, l->length));
   const apf_signal signal = {
       .x = x, .sets = sets, .mode = APF_MODE_TRAIN, .start = base->train->start};
   apf_var y = base->model->effect->describe(g, base->model, signal);

@@ -76,6 +76,10 @@ apf_status apf_lm_learner_create(const apf_learner *start, apf_learner **out)
                     "optimizer is lm, which is made for effects with few parameters; a %s takes "
                     "adam, adamw or sgd",
                     start->model->effect->name);
+  if (start->config->excerpt > 0 || start->config->batch > 1)
+    return apf_fail(start->ctx, APF_ERR_ARGUMENT, "apf_train",
+                    "excerpt is %g s and batch %lld with optimizer lm, which fits the whole part",
+                    start->config->excerpt, (long long)start->config->batch);
   lm_learner *l = calloc(1, sizeof *l);
   if (!l) return apf_fail(start->ctx, APF_ERR_MEMORY, __func__, "no memory for a learner");
   l->base = *start;
