@@ -73,7 +73,7 @@ apf_var apf_expand(apf_graph *g, apf_var x, apf_shape shape);
 /** x[start : start+length] along an axis */
 apf_var apf_slice(apf_graph *g, apf_var x, int axis, int64_t start, int64_t length);
 apf_var apf_concat(apf_graph *g, const apf_var *x, int n, int axis);
-/** Joins tensors of one shape along a new last axis: APF_STACK(g, p0, p1, p2) has shape [..., 3].
+/** Joins tensors of one shape along a new last axis: three of shape [...] give [..., 3].
  */
 apf_var apf_stack(apf_graph *g, const apf_var *x, int n);
 /** y[t] = x[t + n] along an axis, `fill` where that lies outside: n > 0 looks ahead, n < 0 delays.
