@@ -3,6 +3,7 @@
 
 extern "C" {
 #include "effects/encoder.h"
+#include "effects/synth_voice.h"
 }
 
 namespace {
@@ -46,6 +47,75 @@ void encoder(golden::Case &c, const char *temporal)
   }
 }
 
+/** [B, 1] or [B, F, 1] without the last axis. */
+apf_var squeezed(apf_graph *g, apf_var v)
+{
+  apf_shape shape = apf_graph_shape(g, v);
+  shape.dims--;
+  return apf_reshape(g, v, shape);
+}
+
+/** The file's (a1, a2) come with the leading one. */
+void compare_monic(golden::Case &c, golden::Graph &g, apf_var a, golden::Tolerance tolerance)
+{
+  std::vector<double> rows(static_cast<size_t>(apf_shape_count(apf_graph_shape(g, a)))), monic;
+  c.call(apf_graph_get(g, a, rows.data()));
+  for (size_t i = 0; i < rows.size(); i += 2) monic.insert(monic.end(), {1, rows[i], rows[i + 1]});
+  c.compare("a_coeff", monic, tolerance);
+}
+
+/** The signal path, from controls to sound. */
+void voice(golden::Case &c)
+{
+  const golden::Tolerance outputs = {1e-9, 1e-3}, gradients = {1e-9, 5e-3};
+  const bool coeff = c.variant_begins_with("coeff"), fs = c.has("a_coeff");
+  apf_voice_settings settings = {};
+  settings.filter = coeff ? APF_VOICE_COEFF : APF_VOICE_LP;
+  settings.variant = fs ? APF_VOICE_FS : APF_VOICE_TD;
+  settings.sample_rate = c.number("sample_rate");
+  settings.samples = c.size("wet", 1);
+  settings.window = fs ? static_cast<int64_t>(c.number("win_len")) : 0;
+
+  golden::Graph g(c);
+  apf_notes notes = {};
+  notes.f0 = g.data("f0_hz");
+  notes.duration = g.data("note_on_duration");
+  notes.phase = squeezed(g, g.data("phase"));
+  std::vector<std::pair<const char *, apf_var>> tracked;
+  const auto control = [&](const char *name) {
+    tracked.emplace_back(name, g.input(name));
+    return tracked.back().second;
+  };
+  apf_voice_controls controls = {};
+  controls.osc_shape = control("osc_shape");
+  controls.osc_gain = control("osc_gain");
+  controls.dist_gain = control("dist_gain");
+  controls.alpha = control("learned_alpha");
+  if (coeff) {
+    controls.logits = control("logits");
+  } else {
+    controls.cutoff = squeezed(g, control("w_mod_sig"));
+    controls.resonance = squeezed(g, control("q_mod_sig"));
+  }
+  const apf_voice v = apf_synth_voice(g, &settings, notes, &controls);
+  for (const auto &[name, var] : {std::pair("envelope", v.envelope), std::pair("dry", v.dry),
+                                  std::pair("filtered_audio", v.filtered), std::pair("wet", v.wet),
+                                  std::pair("a_coeff", v.a), std::pair("b_coeff", v.b)})
+    g.output(var, name);
+  g.run(g.against(v.wet, "grad_wet"));
+
+  if (c.has("envelope")) g.compare("envelope", v.envelope, outputs);
+  g.compare("dry", v.dry, outputs);
+  g.compare("filtered_audio", v.filtered, outputs);
+  g.compare("wet", v.wet, outputs);
+  if (fs) {
+    compare_monic(c, g, v.a, outputs);
+    g.compare("b_coeff", v.b, outputs);
+  }
+  for (const auto &[name, var] : tracked)
+    g.compare_gradient((std::string("grad_") + name).c_str(), var, gradients);
+}
+
 template <class T>
 void logmel(golden::Case &c)
 {
@@ -67,6 +137,7 @@ void synth(golden::Case &c)
   if (c.variant() == "logmel") return logmel<T>(c);
   if (c.variant() == "cnn_lp") return encoder(c, "w_mod_sig");
   if (c.variant() == "cnn_coeff") return encoder(c, "logits");
+  if (c.variant() != "lstm") return voice(c);
   c.skip("not implemented");
 }
 

@@ -1,0 +1,56 @@
+/**
+ * The synth's signal path, a differentiable subtractive voice:
+ *
+ *   dry      = oscillator(f0, phase, shape) osc_gain (1 - ramp)^alpha
+ *   filtered = the time-varying filter of dry
+ *   wet      = tanh(dist_gain filtered)
+ *
+ * The filter's coefficients come from a low-pass whose cutoff moves (`lp`) or are themselves moved
+ * (`coeff`). They are applied by recursion, all-pole first (`td`), or to the frames of an STFT
+ * (`fs`). The baseline `lstm` replaces the filter by a network that reads (dry, cutoff, resonance).
+ */
+#ifndef APF_EFFECTS_SYNTH_VOICE_H
+#define APF_EFFECTS_SYNTH_VOICE_H
+
+#include "graph/graph.h"
+
+typedef enum apf_voice_filter { APF_VOICE_LP, APF_VOICE_COEFF } apf_voice_filter;
+typedef enum apf_voice_variant { APF_VOICE_TD, APF_VOICE_FS } apf_voice_variant;
+
+enum { APF_VOICE_HOP = 32, APF_VOICE_LOGITS = 5 };
+
+typedef struct apf_voice_settings {
+  apf_voice_filter filter;
+  apf_voice_variant variant;
+  double sample_rate;
+  int64_t samples;
+  int64_t window; /**< samples, for frequency sampling; every window hops by APF_VOICE_HOP */
+} apf_voice_settings;
+
+/** What is known of each note, (B) each. */
+typedef struct apf_notes {
+  apf_var f0;       /**< Hz */
+  apf_var duration; /**< s, from note on to note off */
+  apf_var phase;    /**< radians, where the oscillator starts */
+} apf_notes;
+
+/** What the encoder finds out. F frames. */
+typedef struct apf_voice_controls {
+  apf_var osc_shape, osc_gain, dist_gain, alpha; /**< (B) */
+  apf_var cutoff;    /**< `lp`: (B, F) in 0..1, from 100 Hz to 8 kHz in octaves */
+  apf_var resonance; /**< `lp`: (B) in 0..1, q from .7071 to 8 in octaves */
+  apf_var logits;    /**< `coeff`: (B, F, 5), two for the triangle, then b */
+} apf_voice_controls;
+
+typedef struct apf_voice {
+  apf_var envelope, dry, filtered, wet; /**< (B, samples) */
+  apf_var a, b;                         /**< (B, F, 2), (B, F, 3) */
+} apf_voice;
+
+apf_voice apf_synth_voice(apf_graph *g, const apf_voice_settings *settings, apf_notes notes,
+                          const apf_voice_controls *controls);
+
+/** Hz where `cutoff` is 0 and 1; q where `resonance` is. */
+extern const double apf_voice_cutoff_range[2], apf_voice_resonance_range[2];
+
+#endif
