@@ -84,6 +84,26 @@ TEST_P(GraphNn, DropoutDropsInTrainingOnlyAndByStep)
   EXPECT_EQ(at(1), std::vector<double>(2000, 3.0));
 }
 
+TEST_P(GraphNn, LstmHasItsGradients)
+{
+  expect_gradients(ctx,
+                   {{APF_SHAPE(2, 6, 3)},
+                    {APF_SHAPE(16, 3)},
+                    {APF_SHAPE(16, 4)},
+                    {APF_SHAPE(16)},
+                    {APF_SHAPE(16)},
+                    {APF_SHAPE(2, 4)},
+                    {APF_SHAPE(2, 4)}},
+                   [](apf_graph *g, const Vars &v) {
+                     return apf_lstm(g, v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+                   });
+  expect_gradients(ctx, {{APF_SHAPE(2, 6, 3)}, {APF_SHAPE(16, 3)}, {APF_SHAPE(16, 4)}},
+                   [](apf_graph *g, const Vars &v) {
+                     return apf_lstm(g, v[0], v[1], v[2], APF_NO_VAR, APF_NO_VAR, APF_NO_VAR,
+                                     APF_NO_VAR);
+                   });
+}
+
 TEST_P(GraphNn, SignalsHaveTheirGradients)
 {
   expect_gradients(
@@ -154,6 +174,13 @@ TEST_P(GraphNn, WrongShapesAreRefusedByName)
         return a;
       },
       {"apf_lowpass_coefficients", "scale 2"});
+  refused(
+      [](apf_graph *g, const Vars &v) {
+        apf_var w = apf_graph_input(g, "w_hh", APF_SHAPE(8, 2)),
+                x = apf_graph_input(g, "sequence", APF_SHAPE(1, 5, 3));
+        return apf_lstm(g, x, v[2], w, APF_NO_VAR, APF_NO_VAR, APF_NO_VAR, APF_NO_VAR);
+      },
+      {"apf_lstm", "w_ih is [3]", "[8,3]"});
   refused([](apf_graph *g, const Vars &v) { return apf_envelope(g, v[2], v[2], 0, 0, 5); },
           {"apf_envelope", "sample rate 0"});
 }

@@ -163,6 +163,10 @@ apf_var apf_prelu(apf_graph *g, apf_var x, apf_var slope, int axis);
 /** In training each value is 0 with probability `rate`, else x / (1 - rate). `step`: one value, the
  *  number of the training step, which with the context's seed chooses what is dropped. */
 apf_var apf_dropout(apf_graph *g, apf_var x, double rate, apf_var step);
+/** One layer, gates in the order i, f, g, o, to [B,T,H].  x [B,T,I]; w_ih [4H,I]; w_hh [4H,H];
+ *  optional: b_ih, b_hh [4H]; h0, c0 [B,H]. */
+apf_var apf_lstm(apf_graph *g, apf_var x, apf_var w_ih, apf_var w_hh, apf_var b_ih, apf_var b_hh,
+                 apf_var h0, apf_var c0);
 
 /* --- signals and coefficients ---------------------------------------------------------------- */
 /* Leading axes of all arguments are broadcast against each other. */

@@ -297,3 +297,76 @@ apf_var apf_dropout(apf_graph *g, apf_var x, double rate, apf_var step)
   const dropout_settings n = {apf_shape_count(shape), rate, (uint32_t)x.id};
   return apf_graph_add(g, &dropout_kind, (apf_var[]){x, step}, 2, shape, &n, sizeof n);
 }
+
+/* --- LSTM ------------------------------------------------------------------------------------ */
+
+typedef struct lstm_sizes {
+  int64_t B, T, I, H;
+} lstm_sizes;
+
+enum { LSTM_X, LSTM_W_IH, LSTM_W_HH, LSTM_B_IH, LSTM_B_HH, LSTM_H0, LSTM_C0, LSTM_INPUTS };
+
+static apf_status lstm_forward(const apf_step *s)
+{
+  const lstm_sizes *n = s->attributes;
+  return APF_CALL(s, lstm_forward, n->B, n->T, n->I, n->H, s->in[LSTM_X], s->in[LSTM_W_IH],
+                  s->in[LSTM_W_HH], s->in[LSTM_B_IH], s->in[LSTM_B_HH], s->in[LSTM_H0],
+                  s->in[LSTM_C0], s->out[0], NULL, s->out[1], s->out[2]);
+}
+
+static apf_status lstm_backward(const apf_step *s)
+{
+  const lstm_sizes *n = s->attributes;
+  void *first = s->d_in[LSTM_B_IH], *second = s->d_in[LSTM_B_HH];
+  APF_TRY(APF_CALL(s, lstm_backward, n->B, n->T, n->I, n->H, s->d_out[0], NULL, NULL, s->in[LSTM_X],
+                   s->in[LSTM_W_IH], s->in[LSTM_W_HH], s->in[LSTM_H0], s->in[LSTM_C0], s->out[0],
+                   s->out[1], s->out[2], s->d_in[LSTM_X], s->d_in[LSTM_W_IH], s->d_in[LSTM_W_HH],
+                   first ? first : second, s->d_in[LSTM_H0], s->d_in[LSTM_C0]));
+  if (!first || !second) return APF_OK;
+  const size_t size = s->dtype == APF_F32 ? sizeof(float) : sizeof(double);
+  return s->ctx->table->copy(s->ctx, second, first,
+                             (size_t)(4 * n->H) * size); /* their sum counts */
+}
+
+static const apf_node_kind lstm_kind = {
+    .name = "lstm",
+    .forward = lstm_forward,
+    .backward = lstm_backward,
+    .backward_reads_inputs = APF_BIT(LSTM_X) | APF_BIT(LSTM_W_IH) | APF_BIT(LSTM_W_HH) |
+                             APF_BIT(LSTM_H0) | APF_BIT(LSTM_C0),
+    .backward_reads_outputs = APF_BIT(0) | APF_BIT(1) | APF_BIT(2),
+};
+
+apf_var apf_lstm(apf_graph *g, apf_var x, apf_var w_ih, apf_var w_hh, apf_var b_ih, apf_var b_hh,
+                 apf_var h0, apf_var c0)
+{
+  const apf_shape shape = APF_SHAPE_OF(g, x), hidden = APF_SHAPE_OF(g, w_hh);
+  if (apf_graph_status(g) != APF_OK) return APF_NO_VAR;
+  if (shape.dims != 3 || hidden.dims != 2)
+    return apf_graph_refuse(g, __func__, "x is %s, w_hh %s, expected [B,T,I] and [4H,H]",
+                            APF_SHAPE_TEXT(shape), APF_SHAPE_TEXT(hidden));
+  const lstm_sizes n = {shape.size[0], shape.size[1], shape.size[2], hidden.size[1]};
+  const apf_var in[LSTM_INPUTS] = {x, w_ih, w_hh, b_ih, b_hh, h0, c0};
+  static const char *const names[] = {"x", "w_ih", "w_hh", "b_ih", "b_hh", "h0", "c0"};
+  const apf_shape want[] = {shape,
+                            APF_SHAPE(4 * n.H, n.I),
+                            APF_SHAPE(4 * n.H, n.H),
+                            APF_SHAPE(4 * n.H),
+                            APF_SHAPE(4 * n.H),
+                            APF_SHAPE(n.B, n.H),
+                            APF_SHAPE(n.B, n.H)};
+  for (int i = LSTM_W_IH; i < LSTM_INPUTS; i++) {
+    if (i >= LSTM_B_IH && !in[i].id) continue;
+    const apf_shape got = apf_graph_argument_shape(g, __func__, names[i], in[i]);
+    if (apf_graph_status(g) != APF_OK) return APF_NO_VAR;
+    if (!apf_shape_equal(got, want[i]))
+      return apf_graph_refuse(g, __func__, "%s is %s, expected %s", names[i], APF_SHAPE_TEXT(got),
+                              APF_SHAPE_TEXT(want[i]));
+  }
+  apf_var out[3] = {APF_NO_VAR, APF_NO_VAR, APF_NO_VAR};
+  apf_graph_add_outputs(g, &lstm_kind, in, LSTM_INPUTS,
+                        (apf_shape[]){APF_SHAPE(n.B, n.T, n.H), APF_SHAPE(n.B, n.T, 4 * n.H),
+                                      APF_SHAPE(n.B, n.T, n.H)},
+                        3, out, &n, sizeof n);
+  return out[0];
+}
