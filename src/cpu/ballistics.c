@@ -142,8 +142,8 @@ static real run_backward(const void *arrays, int64_t b, int64_t from, int64_t to
       rt_sum += vec_select(attack, vec_of(0), dc);
       if (r.dx) vec_store(r.dx + t, vec_select(attack, vec_of(r.at), vec_of(r.rt)) * ds);
     }
-    sums[AT_SUM] += vec_sum(at_sum);
-    sums[RT_SUM] += vec_sum(rt_sum);
+    sums[AT_SUM] += (double)vec_sum(at_sum);
+    sums[RT_SUM] += (double)vec_sum(rt_sum);
   }
   state = later[0];
   while (t > from) state = backward_sample(&r, --t, state, sums);

@@ -52,6 +52,11 @@ typedef real vec_unaligned
 #define LANE_DOWN_4(i) (i) + 4
 #define LANE_DOWN_8(i) (i) + 8
 
+#define LANE_ROUND_1(i) ((i) + 1) % LANES
+#define LANE_ROUND_2(i) ((i) + 2) % LANES
+#define LANE_ROUND_4(i) ((i) + 4) % LANES
+#define LANE_ROUND_8(i) ((i) + 8) % LANES
+
 static inline vec vec_load(const real *p)
 {
   return *(const vec_unaligned *)p;
@@ -72,12 +77,22 @@ static inline vec vec_select(vec_mask where, vec a, vec b)
   return (vec)(((vec_mask)a & where) | ((vec_mask)b & ~where));
 }
 
-/** Sum of the lanes, in double. */
-static inline double vec_sum(vec v)
+#define VEC_FOLD(v, n) ((v) + __builtin_shufflevector(v, v, LANE_LIST(LANE_ROUND_##n)))
+
+/** Sum of the lanes: halves are folded onto each other. */
+static inline real vec_sum(vec v)
 {
-  double sum = 0;
-  for (int i = 0; i < LANES; i++) sum += (double)v[i];
-  return sum;
+#if LANES > 8
+  v = VEC_FOLD(v, 8);
+#endif
+#if LANES > 4
+  v = VEC_FOLD(v, 4);
+#endif
+#if LANES > 2
+  v = VEC_FOLD(v, 2);
+#endif
+  v = VEC_FOLD(v, 1);
+  return v[0];
 }
 
 #if APF_IS_COMPLEX
@@ -138,7 +153,7 @@ static inline scalar svec_lane(svec v, int i)
 
 static inline wide svec_sum(svec v)
 {
-  return (wide){vec_sum(v.re), vec_sum(v.im)};
+  return (wide){(double)vec_sum(v.re), (double)vec_sum(v.im)};
 }
 
 /** The lanes that LIST picks from a and b laid end to end. */
@@ -195,7 +210,7 @@ static inline scalar svec_lane(svec v, int i)
 
 static inline wide svec_sum(svec v)
 {
-  return vec_sum(v);
+  return (double)vec_sum(v);
 }
 
 #define SVEC_SHUFFLE(a, b, LIST) __builtin_shufflevector(a, b, LANE_LIST(LIST))
