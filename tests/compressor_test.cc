@@ -20,7 +20,7 @@ Outcome run(apf_context *ctx, const std::vector<const apf_model *> &models, int6
   apf_var in = apf_graph_input(g, "x", APF_SHAPE(1, B, C, T));
   apf_var weights = apf_graph_input(g, "w", APF_SHAPE(1, B, C, T));
   apf_var y = apf_graph_output(
-      g, models[0]->effect->describe(g, models[0], {in, sets, APF_MODE_TRAIN, 0}), "y");
+      g, models[0]->effect->describe(g, models[0], {in, sets, APF_MODE_TRAIN, 0, {}, {}}), "y");
   g.build(apf_sum(g, apf_mul(g, y, weights), APF_AXES_FROM(1), false));
   g.set(in, x);
   g.set(weights, w);

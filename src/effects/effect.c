@@ -5,8 +5,9 @@
 
 #include "effects/compressor.h"
 #include "effects/phaser.h"
+#include "effects/synth.h"
 
-static const apf_effect *const effects[] = {&apf_compressor, &apf_phaser};
+static const apf_effect *const effects[] = {&apf_compressor, &apf_phaser, &apf_synth};
 enum { EFFECT_COUNT = sizeof effects / sizeof effects[0] };
 
 int apf_effect_count(void)

@@ -35,12 +35,21 @@ struct apf_model {
 /** Where the equations differ between training and rendering (damping, dropout). */
 typedef enum apf_mode { APF_MODE_TRAIN, APF_MODE_EVALUATE } apf_mode;
 
+/** What is known of each note of a batch, (B) each: for effects that take notes. */
+typedef struct apf_notes {
+  apf_var f0;       /**< Hz */
+  apf_var duration; /**< s, from note on to note off */
+  apf_var phase;    /**< radians, where the oscillator starts */
+} apf_notes;
+
 /** What a model is described for. */
 typedef struct apf_signal {
   apf_var x;    /**< (1, B, C, T) */
   int64_t sets; /**< parameter sets side by side */
   apf_mode mode;
-  double start; /**< s; where in the recording frame 0 of x lies: an LFO runs on from there */
+  double start;    /**< s; where in the recording frame 0 of x lies: an LFO runs on from there */
+  apf_notes notes; /**< if the effect takes notes: x is then what the notes should sound like */
+  apf_var step;    /**< one value, the number of the training step, for dropout; optional */
 } apf_signal;
 
 typedef struct apf_effect {
@@ -49,6 +58,7 @@ typedef struct apf_effect {
   int parameter_count;
   const apf_option_info *options;
   int option_count;
+  bool takes_notes; /**< x holds notes, one a row, and is also the target */
 
   /** Adds the tensors that the model's options ask for, with initial values drawn from the seed. */
   apf_status (*initialise)(apf_context *ctx, apf_model *model, uint64_t seed);

@@ -60,6 +60,10 @@ apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dty
 {
   apf_status status = APF_OK;
   *out = NULL;
+  if (model->effect->takes_notes)
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_model_render",
+                    "a %s renders notes of known pitch and length, not recordings",
+                    model->effect->name);
   apf_renderer *r = calloc(1, sizeof *r);
   if (!r) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for a renderer");
   r->ctx = ctx;

@@ -12,7 +12,7 @@
 #ifndef APF_EFFECTS_SYNTH_VOICE_H
 #define APF_EFFECTS_SYNTH_VOICE_H
 
-#include "graph/graph.h"
+#include "effects/effect.h"
 
 typedef enum apf_voice_filter { APF_VOICE_LP, APF_VOICE_COEFF } apf_voice_filter;
 typedef enum apf_voice_variant { APF_VOICE_TD, APF_VOICE_FS } apf_voice_variant;
@@ -26,13 +26,6 @@ typedef struct apf_voice_settings {
   int64_t samples;
   int64_t window; /**< samples, for frequency sampling; every window hops by APF_VOICE_HOP */
 } apf_voice_settings;
-
-/** What is known of each note, (B) each. */
-typedef struct apf_notes {
-  apf_var f0;       /**< Hz */
-  apf_var duration; /**< s, from note on to note off */
-  apf_var phase;    /**< radians, where the oscillator starts */
-} apf_notes;
 
 /** What the encoder finds out. F frames. */
 typedef struct apf_voice_controls {

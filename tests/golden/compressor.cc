@@ -48,8 +48,8 @@ class Training {
     const apf_shape shape = APF_SHAPE(1, 1, 1, static_cast<int64_t>(x.size()));
     const apf_var in = apf_graph_input(graph_, "x", shape);
     const apf_var wanted = apf_graph_input(graph_, "target", shape);
-    y_ = apf_graph_output(graph_,
-                          model->effect->describe(graph_, model, {in, 1, APF_MODE_TRAIN, 0}), "y");
+    y_ = apf_graph_output(
+        graph_, model->effect->describe(graph_, model, {in, 1, APF_MODE_TRAIN, 0, {}, {}}), "y");
     const apf_var error = energy(apf_sub(graph_, y_, wanted));
     esr_ = apf_graph_output(graph_, apf_div(graph_, error, energy(wanted)), "esr");
     loss_ = model->effect->loss(graph_, y_, wanted);

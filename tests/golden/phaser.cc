@@ -34,7 +34,7 @@ struct Phaser {
   {
     x = g.input("x");
     const apf_shape rows = APF_SHAPE(1, 1, 1, c.size("x", 0));
-    y = model->effect->describe(g, model.get(), {apf_reshape(g, x, rows), 1, mode, 0});
+    y = model->effect->describe(g, model.get(), {apf_reshape(g, x, rows), 1, mode, 0, {}, {}});
     g.output(y, "y");
     if (c.has("target")) loss = model->effect->loss(g, y, apf_reshape(g, g.data("target"), rows));
   }

@@ -1,0 +1,166 @@
+#include "effects/synth.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/random.h"
+#include "effects/encoder.h"
+#include "effects/synth_voice.h"
+
+enum { FEATURE_FFT = 1024, FEATURE_BANDS = 128 };
+static const double FEATURE_FLOOR = 1e-7;
+
+static const apf_option_info options[] = {
+    {"filter", "lp|coeff", "lp", "lp: a low-pass whose cutoff moves; coeff: any filter of order 2"},
+    {"variant", "td|fs", "td", "td: through the recursion; fs: frequency-sampled frames"},
+    {"window", "integer", "1024", "samples; the frames of fs"},
+    {"channels", "integer", "64", "of the encoder's convolutions"},
+    {"dropout", "number", "0.25", "rate of the encoder's heads in training"},
+};
+
+/** The encoder's heads for one number a note, with the ranges that 0 and 1 stand for. */
+enum { OSC_SHAPE, OSC_GAIN, DIST_GAIN, ALPHA, RESONANCE, GLOBALS };
+static const struct {
+  const char *head, *output;
+  double low, high;
+} globals[GLOBALS] = {
+    [OSC_SHAPE] = {"osc_shape_0to1", APF_SYNTH_OSC_SHAPE, 0, 1},
+    [OSC_GAIN] = {"osc_gain_0to1", APF_SYNTH_OSC_GAIN, 0.01, 1},
+    [DIST_GAIN] = {"dist_gain_0to1", APF_SYNTH_DIST_GAIN, 0.01, 4},
+    [ALPHA] = {"learned_alpha_0to1", APF_SYNTH_ALPHA, 0.1, 6},
+    [RESONANCE] = {"q_0to1", APF_SYNTH_RESONANCE, 0, 1},
+};
+
+static double option_number(const apf_model *model, const char *name)
+{
+  return strtod(apf_model_option_text(model, name), NULL);
+}
+
+static bool option_is(const apf_model *model, const char *name, const char *text)
+{
+  return strcmp(apf_model_option_text(model, name), text) == 0;
+}
+
+static apf_encoder_settings encoder_settings(const apf_model *model)
+{
+  const bool lp = option_is(model, "filter", "lp");
+  apf_encoder_settings s = {.channels = (int64_t)option_number(model, "channels"),
+                            .temporal_values = lp ? 1 : APF_VOICE_LOGITS,
+                            .temporal_sigmoid = lp,
+                            .globals = lp ? GLOBALS : RESONANCE,
+                            .dropout = option_number(model, "dropout")};
+  for (int i = 0; i < s.globals; i++) s.global_names[i] = globals[i].head;
+  return s;
+}
+
+/* --- tensors ---------------------------------------------------------------------------------- */
+
+static apf_status check_options(apf_context *ctx, const apf_model *model)
+{
+  const double window = option_number(model, "window");
+  const double channels = option_number(model, "channels");
+  const double dropout = option_number(model, "dropout");
+  if (!(window >= 2 * APF_VOICE_HOP && window <= 65536))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_synth",
+                    "window is %g samples, expected %d to 65536: frames are %d samples apart",
+                    window, 2 * APF_VOICE_HOP, (int)APF_VOICE_HOP);
+  if (!(channels >= 2 && channels <= 4096))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_synth", "channels is %g, expected 2 to 4096",
+                    channels);
+  if (!(dropout >= 0 && dropout < 1))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_synth", "dropout is %g, expected 0 <= dropout < 1",
+                    dropout);
+  return APF_OK;
+}
+
+static apf_status initialise(apf_context *ctx, apf_model *model, uint64_t seed)
+{
+  APF_TRY(check_options(ctx, model));
+  const apf_encoder_settings settings = encoder_settings(model);
+  apf_encoder_tensor tensor;
+  for (int i = 0; apf_encoder_tensor_at(&settings, i, &tensor); i++) {
+    apf_random random = apf_random_start(seed, (uint64_t)i);
+    double *values = apf_model_add_tensor(model, tensor.name, tensor.rank, tensor.shape);
+    if (!values) return apf_fail(ctx, APF_ERR_MEMORY, "apf_synth", "no memory for a synth");
+    const int64_t count = apf_product(tensor.rank, tensor.shape);
+    for (int64_t k = 0; k < count; k++)
+      values[k] =
+          tensor.constant ? tensor.bound : tensor.bound * (2 * apf_random_uniform(&random) - 1);
+  }
+  return APF_OK;
+}
+
+void apf_synth_use_recursion(apf_model *model)
+{
+  for (int i = 0; i < model->effect->option_count; i++)
+    if (strcmp(model->effect->options[i].name, "variant") == 0)
+      memcpy(model->options[i], "td", sizeof "td"); /* both variants have the same tensors */
+}
+
+/* --- equations -------------------------------------------------------------------------------- */
+
+static apf_var control(apf_graph *g, const apf_encoder_outputs *out, int i)
+{
+  apf_var v = apf_affine(g, out->global[i], globals[i].high - globals[i].low, globals[i].low);
+  return apf_graph_output(g, v, globals[i].output);
+}
+
+static apf_voice_controls listen(apf_graph *g, const apf_model *model, apf_var x, apf_var step)
+{
+  const apf_shape shape = apf_graph_shape(g, x);
+  const int64_t B = shape.size[0], F = shape.size[1] / APF_VOICE_HOP + 1;
+  const apf_encoder_settings settings = encoder_settings(model);
+  const apf_log_mel_settings features = {.n_fft = FEATURE_FFT,
+                                         .hop = APF_VOICE_HOP,
+                                         .bands = FEATURE_BANDS,
+                                         .sample_rate = model->sample_rate,
+                                         .eps = FEATURE_FLOOR};
+  apf_var log_mel = apf_log_mel(g, x, features);
+  log_mel = apf_reshape(g, log_mel, APF_SHAPE(B, 1, FEATURE_BANDS, F));
+  const apf_encoder_outputs out = apf_encoder(g, &settings, log_mel, step);
+  apf_voice_controls c = {.osc_shape = control(g, &out, OSC_SHAPE),
+                          .osc_gain = control(g, &out, OSC_GAIN),
+                          .dist_gain = control(g, &out, DIST_GAIN),
+                          .alpha = control(g, &out, ALPHA)};
+  if (option_is(model, "filter", "lp")) {
+    apf_var curve = apf_reshape(g, out.temporal, APF_SHAPE(B, F));
+    c.cutoff = apf_graph_output(g, curve, APF_SYNTH_CUTOFF);
+    c.resonance = control(g, &out, RESONANCE);
+  } else {
+    c.logits = apf_graph_output(g, out.temporal, APF_SYNTH_LOGITS);
+  }
+  return c;
+}
+
+/** x (1, B, 1, T): B notes. */
+static apf_var describe(apf_graph *g, const apf_model *model, apf_signal signal)
+{
+  const apf_shape shape = apf_graph_shape(g, signal.x);
+  const int64_t B = shape.size[1], T = shape.size[3];
+  apf_var x = apf_reshape(g, signal.x, APF_SHAPE(B, T));
+  apf_var step = signal.mode == APF_MODE_TRAIN ? signal.step : APF_NO_VAR;
+  const apf_voice_controls controls = listen(g, model, x, step);
+  const apf_voice_settings settings = {
+      .filter = option_is(model, "filter", "lp") ? APF_VOICE_LP : APF_VOICE_COEFF,
+      .variant = option_is(model, "variant", "td") ? APF_VOICE_TD : APF_VOICE_FS,
+      .sample_rate = model->sample_rate,
+      .samples = T,
+      .window = (int64_t)option_number(model, "window")};
+  const apf_voice voice = apf_synth_voice(g, &settings, signal.notes, &controls);
+  return apf_reshape(g, voice.wet, shape);
+}
+
+static apf_var loss(apf_graph *g, apf_var y, apf_var target)
+{
+  return apf_mrstft_loss(g, y, target, 1);
+}
+
+const apf_effect apf_synth = {
+    .name = "synth",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .takes_notes = true,
+    .initialise = initialise,
+    .describe = describe,
+    .loss = loss,
+};
