@@ -3,6 +3,7 @@
 
 extern "C" {
 #include "effects/encoder.h"
+#include "effects/synth_lstm.h"
 #include "effects/synth_voice.h"
 }
 
@@ -116,6 +117,83 @@ void voice(golden::Case &c)
     g.compare_gradient((std::string("grad_") + name).c_str(), var, gradients);
 }
 
+/** The last cells, which the graph's node does not give, from the operator. */
+template <class T>
+void compare_last_cells(golden::Case &c, const std::vector<double> &sequence)
+{
+  const int64_t B = c.size("wet", 0), N = c.size("wet", 1), H = c.size("c_n", 2);
+  golden::Buffer<T> x(c.ctx(), B * N * APF_SYNTH_LSTM_INPUTS);
+  x.set(sequence);
+  auto w_ih = c.input<T>("lstm.weight_ih_l0"), w_hh = c.input<T>("lstm.weight_hh_l0"),
+       b_ih = c.input<T>("lstm.bias_ih_l0"), b_hh = c.input<T>("lstm.bias_hh_l0"),
+       y = c.array<T>(B * N * H), cn = c.array<T>(B * H);
+  c.call(op::lstm_forward<T>(c.ctx(), B, N, APF_SYNTH_LSTM_INPUTS, H, x.data(), w_ih.data(),
+                             w_hh.data(), b_ih.data(), b_hh.data(), nullptr, nullptr, y.data(),
+                             cn.data(), nullptr, nullptr));
+  c.compare("c_n", cn, {1e-9, 1e-3});
+  std::vector<double> last;
+  const std::vector<double> all = y.values();
+  for (int64_t b = 0; b < B; b++)
+    last.insert(last.end(), all.begin() + ((b + 1) * N - 1) * H, all.begin() + (b + 1) * N * H);
+  c.compare("h_n", last, {1e-9, 1e-3});
+}
+
+/** The baseline with a network in place of the filter. */
+template <class T>
+void lstm(golden::Case &c)
+{
+  const golden::Tolerance outputs = {1e-9, 1e-3}, gradients = {1e-9, 1e-3};
+  apf_voice_settings settings = {};
+  settings.sample_rate = c.number("sample_rate");
+  settings.samples = c.size("wet", 1);
+  golden::Graph g(c);
+  apf_notes notes = {};
+  notes.f0 = g.data("f0_hz");
+  notes.duration = g.data("note_on_duration");
+  notes.phase = squeezed(g, g.data("phase"));
+  std::vector<std::pair<const char *, apf_var>> tracked;
+  const auto control = [&](const char *name) {
+    tracked.emplace_back(name, g.input(name));
+    return tracked.back().second;
+  };
+  apf_voice_controls controls = {};
+  controls.osc_shape = control("osc_shape");
+  controls.osc_gain = control("osc_gain");
+  controls.dist_gain = control("dist_gain");
+  controls.alpha = control("learned_alpha");
+  controls.cutoff = squeezed(g, control("w_mod_sig"));
+  controls.resonance = squeezed(g, control("q_mod_sig"));
+
+  const apf_var dry = g.output(apf_synth_voice(g, &settings, notes, &controls).dry, "dry");
+  apf_var sequence;
+  const apf_var filtered =
+      g.output(apf_synth_lstm(g, static_cast<int64_t>(c.number("n_hidden")), dry, controls.cutoff,
+                              controls.resonance, &sequence),
+               "filtered_audio");
+  g.output(sequence, "sequence");
+  const apf_var gain = apf_reshape(g, controls.dist_gain, APF_SHAPE(c.size("wet", 0), 1));
+  const apf_var wet = g.output(apf_tanh(g, apf_mul(g, filtered, gain)), "wet");
+  const apf_var loss = g.against(wet, "grad_wet");
+  for (int i = 0; i < apf_graph_parameter_count(g); i++) {
+    const apf_var v = apf_graph_parameter_at(g, i);
+    c.call(apf_graph_set(g, v, c.values(apf_graph_name(g, v)).data()));
+  }
+  g.run(loss);
+
+  g.compare("dry", dry, outputs);
+  g.compare("filtered_audio", filtered, outputs);
+  g.compare("wet", wet, outputs);
+  for (const auto &[name, var] : tracked)
+    g.compare_gradient((std::string("grad_") + name).c_str(), var, gradients);
+  for (int i = 0; i < apf_graph_parameter_count(g); i++) {
+    const apf_var v = apf_graph_parameter_at(g, i);
+    g.compare_gradient((std::string("grad.") + apf_graph_name(g, v)).c_str(), v, gradients);
+  }
+  std::vector<double> read(static_cast<size_t>(apf_shape_count(apf_graph_shape(g, sequence))));
+  c.call(apf_graph_get(g, sequence, read.data()));
+  compare_last_cells<T>(c, read);
+}
+
 template <class T>
 void logmel(golden::Case &c)
 {
@@ -137,8 +215,8 @@ void synth(golden::Case &c)
   if (c.variant() == "logmel") return logmel<T>(c);
   if (c.variant() == "cnn_lp") return encoder(c, "w_mod_sig");
   if (c.variant() == "cnn_coeff") return encoder(c, "logits");
-  if (c.variant() != "lstm") return voice(c);
-  c.skip("not implemented");
+  if (c.variant() == "lstm") return lstm<T>(c);
+  voice(c);
 }
 
 const golden::Type registered("synth", synth<double>, synth<float>);
