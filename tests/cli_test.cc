@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/support.h"
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -324,6 +326,70 @@ TEST_F(Cli, SpsaFrequencySamplingAndExcerptsTrain)
   expect(run(train("run", {"--excerpt", "5", "--optimizer", "sgd"})), 2, {"excerpt is 5 s"});
   expect(run(train("run", {"--optimizer", "sgd", "--batch", "4"})), 2, {"batch is 4"});
   expect(run(train("run", {"--variant", "fs"})), 2, {"fs", "lm"});
+}
+
+TEST_F(Cli, AConfigurationRepeatsARun)
+{
+  write_pair();
+  ASSERT_EQ(run(train("first", {"--optimizer", "adam", "--steps", "7", "--excerpt", "0.1",
+                                "--batch", "2", "--seed", "11", "--set", "ratio=4"}))
+                .code,
+            0);
+
+  ASSERT_EQ(run({"train", "--config", "first/config.json", "--out", "again"}).code, 0);
+
+  EXPECT_EQ(slurp(dir / "again/metrics.jsonl"), slurp(dir / "first/metrics.jsonl"));
+  EXPECT_EQ(slurp(dir / "again/best.safetensors"), slurp(dir / "first/best.safetensors"));
+  std::ofstream(dir / "bad.json") << "{\"effect\": \"compressor\", \"stpes\": 4}";
+  expect(run(train("bad", {"--config", "bad.json"})), 1, {"bad.json", "did you mean \"steps\""});
+  std::ofstream(dir / "worse.json") << "{\"steps\": 4,}";
+  expect(run(train("bad", {"--config", "worse.json"})), 1, {"worse.json, line 1"});
+}
+
+TEST_F(Cli, StereoIsLinkedAndRenderedInStereo)
+{
+  std::vector<float> dry = random_values<float>(2 * 16000, 3, 0.5);
+  for (int t = 0; t < 16000; t++)
+    dry[t] *= 0.1f + static_cast<float>(std::pow(std::sin(t * 1e-3), 2));
+  write_audio("dry.wav", 2, 16000, dry);
+  ASSERT_EQ(run({"render", "-e", "compressor", "--set", "threshold=-30", "-i", "dry.wav", "-o",
+                 "wet.wav"})
+                .code,
+            0);
+
+  ASSERT_EQ(run(train("run", {"--steps", "20"})).code, 0);
+
+  ASSERT_EQ(run({"render", "-m", "run/best.safetensors", "-i", "dry.wav", "-o", "out.wav"}).code,
+            0);
+  apf_audio out;
+  ASSERT_EQ(apf_audio_read(ctx, (dir / "out.wav").c_str(), 0, -1, &out), APF_OK);
+  EXPECT_EQ(out.channels, 2);
+  EXPECT_EQ(out.frames, 16000);
+  EXPECT_EQ(out.sample_rate, 16000);
+  apf_audio_free(&out);
+}
+
+TEST_F(Cli, BackendsThatAreNotThereAreToldApart)
+{
+  write_pair();
+
+  Outcome got = run(train("run", {"--backend", "cuda"}));
+
+  if (got.code != 0) expect(got, 1, {"CUDA"});
+  EXPECT_NE(run({"info"}).out.find("cuda"), std::string::npos);
+}
+
+TEST_F(Cli, ACheckpointOfAnotherEffectIsRefused)
+{
+  write_pair();
+  ASSERT_EQ(run(train("run", {"--steps", "2"})).code, 0);
+  std::string bytes = slurp(dir / "run/config.json");
+  const size_t at = bytes.find("\"compressor\"");
+  ASSERT_NE(at, std::string::npos);
+  bytes.replace(at, 12, "\"phaser\"");
+  std::ofstream(dir / "run/config.json") << bytes;
+
+  expect(run({"train", "--resume", "run"}), 1, {"compressor", "phaser"});
 }
 
 TEST_F(Cli, SecondRunInOneFolderIsRefused)
