@@ -11,6 +11,7 @@
 #ifndef APF_CPU_CONV2D_TILES_H
 #define APF_CPU_CONV2D_TILES_H
 
+#include "cpu/simd.h"
 #include "cpu/tile_fft.h"
 
 #include <string.h>
@@ -123,6 +124,46 @@ static void tile_columns_inverse(const tile_plan *plan, tile_scratch *tile, cons
   }
 }
 
+enum { TILE_HALVES = VEC_LANES / SIMD_LANES }; /* a vec as simd.h's vectors */
+
+/** Lane l of row[k] = x[l channel + k step], k < count. */
+static void tile_gather(const real *x, int64_t channel, int lanes, int64_t step, int count,
+                        vec *row)
+{
+  int k = 0;
+  if (step == 1 && lanes == VEC_LANES) {
+    for (; k + SIMD_LANES <= count; k += SIMD_LANES) {
+      for (int half = 0; half < TILE_HALVES; half++) {
+        vreal square[SIMD_LANES];
+        simd_load_square(x + half * SIMD_LANES * channel + k, channel, square);
+        for (int i = 0; i < SIMD_LANES; i++) ((vreal *)(row + k + i))[half] = square[i];
+      }
+    }
+  }
+  for (int l = 0; l < lanes; l++)
+    for (int i = k; i < count; i++) ((real *)(row + i))[l] = x[l * channel + i * step];
+}
+
+/** y[l channel + k step] = lane l of row[k], k < count. */
+static void tile_scatter(const vec *row, int count, real *y, int64_t channel, int lanes,
+                         int64_t step)
+{
+  int k = 0;
+  if (step == 1 && lanes == VEC_LANES) {
+    for (; k + SIMD_LANES <= count; k += SIMD_LANES) {
+      for (int half = 0; half < TILE_HALVES; half++) {
+        vreal square[SIMD_LANES], out[SIMD_LANES];
+        for (int i = 0; i < SIMD_LANES; i++) square[i] = ((const vreal *)(row + k + i))[half];
+        simd_transpose_square(square, out);
+        for (int i = 0; i < SIMD_LANES; i++)
+          simd_store(y + (half * SIMD_LANES + i) * channel + k, out[i]);
+      }
+    }
+  }
+  for (int l = 0; l < lanes; l++)
+    for (int i = k; i < count; i++) y[l * channel + i * step] = ((const real *)(row + i))[l];
+}
+
 /**
  * Spectrum of `lanes` channels (x, `channel` apart) of the tile at `place`: vectors at
  * spectrum + bin bin_stride, imaginary parts `imag` further; lanes beyond are zero.
@@ -144,11 +185,7 @@ static void tile_forward(const tile_plan *plan, tile_place place, int valid_only
     }
     int64_t first = place.w + w0 - plan->w.offset;
     const real *from = x + (place.h + h - plan->h.offset) * plan->W + place.phase;
-    for (int l = 0; l < lanes; l++) {
-      const real *at = from + l * channel + first * plan->dilation;
-      real *to = (real *)row + l;
-      for (int w = w0; w < w1; w++, at += plan->dilation) to[w * VEC_LANES] = *at;
-    }
+    tile_gather(from + first * plan->dilation, channel, lanes, plan->dilation, w1 - w0, row + w0);
     tile_fft_real(NW, row, tile->re + h, tile->im + h, NH);
   }
   tile_columns_forward(plan, tile, spectrum, bin_stride, imag);
@@ -164,17 +201,14 @@ static void tile_inverse(const tile_plan *plan, tile_place place, const real *sp
   tile_span(&plan->h, place.h, plan->H, 1, &h0, &h1);
   tile_span(&plan->w, place.w, tile_phase_length(plan, place.phase), 1, &w0, &w1);
   tile_columns_inverse(plan, tile, spectrum, bin_stride, imag);
-  vec row[TILE_FFT_MAX];
+  vec row[TILE_FFT_MAX], shift = {0};
+  for (int l = 0; bias && l < lanes; l++) ((real *)&shift)[l] = bias[l];
   for (int h = h0; h < h1; h++) {
     tile_fft_real_inverse(NW, tile->re + h, tile->im + h, NH, row);
     int64_t first = place.w + w0 - plan->w.offset;
     real *to = y + (place.h + h - plan->h.offset) * plan->W + place.phase;
-    for (int l = 0; l < lanes; l++) {
-      real *at = to + l * channel + first * plan->dilation;
-      const real *from = (const real *)row + l;
-      const real shift = bias ? bias[l] : 0;
-      for (int w = w0; w < w1; w++, at += plan->dilation) *at = from[w * VEC_LANES] + shift;
-    }
+    for (int w = w0; w < w1; w++) row[w] += shift;
+    tile_scatter(row + w0, w1 - w0, to + first * plan->dilation, channel, lanes, plan->dilation);
   }
 }
 

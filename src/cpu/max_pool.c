@@ -16,20 +16,35 @@ apf_status APF_CPU(max_pool_forward)(apf_context *ctx, int64_t B, int64_t H, int
     for (int64_t h = 0; h < out; h++) {
       const real *from = x + (b * H + h * P) * W;
       real *to = y + (b * out + h) * W;
+      memcpy(to, from, (size_t)W * sizeof(real));
+      for (int64_t p = 1; p < P; p++) {
+        const real *next = from + p * W;
 #pragma omp simd
-      for (int64_t w = 0; w < W; w++) {
-        real largest = from[w];
-        for (int64_t p = 1; p < P; p++)
-          largest = from[p * W + w] > largest ? from[p * W + w] : largest;
-        to[w] = largest;
+        for (int64_t w = 0; w < W; w++) to[w] = next[w] > to[w] ? next[w] : to[w];
       }
     }
   }
   return APF_OK;
 }
 
+/** The usual P = 2, which vectorises. */
+static void pair_backward(int64_t W, const real *dy, const real *x, real *dx)
+{
+#pragma omp simd
+  for (int64_t w = 0; w < W; w++) {
+    const real upstream = dy[w];
+    const int second = x[W + w] > x[w];
+    dx[w] = second ? 0 : upstream;
+    dx[W + w] = second ? upstream : 0;
+  }
+}
+
 static void group_backward(int64_t W, int64_t P, const real *dy, const real *x, real *dx)
 {
+  if (P == 2) {
+    pair_backward(W, dy, x, dx);
+    return;
+  }
 #pragma omp simd
   for (int64_t w = 0; w < W; w++) {
     real largest = x[w];
