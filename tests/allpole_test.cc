@@ -272,6 +272,19 @@ TEST_P(Allpole, LongSignalsEqualReference)
     }
 }
 
+TEST_P(Allpole, FewLongSignalsEqualReference)
+{
+  for (int64_t B : {1, 2, 3})
+    for (int64_t M : {1, 2, 3, 5, 8, 9})
+      for (int64_t T : {8192, 8999})
+        for (int64_t F : {int64_t(1), int64_t(33), T}) {
+          expect_equals_reference<float>(B, T, F, M);
+          expect_equals_reference<double>(B, T, F, M);
+        }
+  expect_equals_reference<apf_c64>(1, 9000, 9000, 2);
+  expect_equals_reference<apf_c128>(1, 9000, 70, 3);
+}
+
 TEST_P(Allpole, AdjointIdentitiesHold)
 {
   for (int64_t M : {1, 2, 3, 6, 11})
@@ -382,27 +395,30 @@ TEST_P(Allpole, ChunksWithCarriedStateEqualOneShot)
 
 TEST_P(Allpole, OutputsMayTakeThePlaceOfInputs)
 {
-  const Case<float> c = random_case<float>(18, 700, 700, 3);
-  const Output<float> out = forward(c);
-  const Gradients<float> d = backward(c, out.y);
-  const Output<float> tangent = jvp(c, c, out.y);
-  Array<float> x(ctx, c.x), a(ctx, c.a), state(ctx, c.zi), zi(ctx, c.zi), y(ctx, out.y);
-  Array<float> dy(ctx, c.dy), dstate(ctx, c.dzf), da(ctx, 18 * 700 * 3), x_dot(ctx, c.x);
+  for (int64_t B : {1, 18}) {
+    const int64_t T = B == 1 ? 9001 : 700, M = 3;
+    const Case<float> c = random_case<float>(B, T, T, M);
+    const Output<float> out = forward(c);
+    const Gradients<float> d = backward(c, out.y);
+    const Output<float> tangent = jvp(c, c, out.y);
+    Array<float> x(ctx, c.x), a(ctx, c.a), state(ctx, c.zi), zi(ctx, c.zi), y(ctx, out.y);
+    Array<float> dy(ctx, c.dy), dstate(ctx, c.dzf), da(ctx, B * T * M), x_dot(ctx, c.x);
 
-  APF_EXPECT_OK(op::allpole_forward<float>(ctx, 18, 700, 700, 3, x.data(), a.data(), state.data(),
-                                           x.data(), state.data()));
-  APF_EXPECT_OK(op::allpole_backward<float>(ctx, 18, 700, 700, 3, dy.data(), dstate.data(),
-                                            a.data(), zi.data(), y.data(), dy.data(), da.data(),
-                                            dstate.data()));
-  APF_EXPECT_OK(op::allpole_jvp<float>(ctx, 18, 700, 700, 3, x_dot.data(), a.data(), zi.data(),
-                                       a.data(), zi.data(), y.data(), x_dot.data(), nullptr));
+    APF_EXPECT_OK(op::allpole_forward<float>(ctx, B, T, T, M, x.data(), a.data(), state.data(),
+                                             x.data(), state.data()));
+    APF_EXPECT_OK(op::allpole_backward<float>(ctx, B, T, T, M, dy.data(), dstate.data(), a.data(),
+                                              zi.data(), y.data(), dy.data(), da.data(),
+                                              dstate.data()));
+    APF_EXPECT_OK(op::allpole_jvp<float>(ctx, B, T, T, M, x_dot.data(), a.data(), zi.data(),
+                                         a.data(), zi.data(), y.data(), x_dot.data(), nullptr));
 
-  EXPECT_EQ(x.values(), out.y);
-  EXPECT_EQ(state.values(), out.zf);
-  EXPECT_EQ(dy.values(), d.dx);
-  EXPECT_EQ(da.values(), d.da);
-  EXPECT_EQ(dstate.values(), d.dzi);
-  EXPECT_EQ(x_dot.values(), tangent.y);
+    EXPECT_EQ(x.values(), out.y);
+    EXPECT_EQ(state.values(), out.zf);
+    EXPECT_EQ(dy.values(), d.dx);
+    EXPECT_EQ(da.values(), d.da);
+    EXPECT_EQ(dstate.values(), d.dzi);
+    EXPECT_EQ(x_dot.values(), tangent.y);
+  }
 }
 
 TEST_P(Allpole, EachOptionalOutputMayBeLeftOut)
@@ -502,6 +518,20 @@ TEST_P(Allpole, CoefficientsThatAreUnstableForAWhileLoseNoMoreThanTheReference)
   const Output<double> want = reference_forward(ctx, c);
 
   EXPECT_LE(relative_error(forward(c).y, want.y), 1e-10);
+}
+
+TEST_P(Allpole, SilenceThroughUnstableCoefficientsStaysSilent)
+{
+  const int64_t T = 20000;
+  const Case<float> c{1,     T, 1, 2, Values<float>(T), {-2.0f, 1.5f}, {0, 0}, Values<float>(T),
+                      {0, 0}};
+
+  const Output<float> out = forward(c);
+  const Gradients<float> d = backward(c, out.y);
+
+  EXPECT_EQ(out.y, Values<float>(T));
+  EXPECT_EQ(d.dx, Values<float>(T));
+  EXPECT_EQ(d.dzi, Values<float>(2));
 }
 
 TEST_P(Allpole, OneSequenceOverflowingLeavesTheOthersAlone)

@@ -15,25 +15,31 @@
 #include "cpu/simd.h"
 
 enum {
-  COEFFICIENT_REALS = APF_MAX_ORDER * SIMD_PARTS,    /* of one sample */
-  COEFFICIENT_TILE = SIMD_STEPS * COEFFICIENT_REALS, /* vectors in a tile */
-  COEFFICIENT_AHEAD = 2048 / (int)sizeof(real)       /* prefetch distance within a row */
+  COEFFICIENT_REALS = APF_MAX_ORDER * SIMD_PARTS,   /* of one sample */
+  COEFFICIENT_TILE = SIMD_STEPS * COEFFICIENT_REALS /* vectors in a tile */
 };
 
-/** Sizes of the operator, and how many lanes of this group hold sequences. */
+/** What the lanes of a vector are: whole sequences, or spans of one sequence. Steps are from one
+ *  lane to the next. */
 typedef struct lane_group {
-  int64_t T, F;
-  int M, active;
+  int64_t T;                                 /* samples of every lane */
+  int64_t F, length;                         /* of a sequence: sets of coefficients, samples */
+  int M, active;                             /* order; lanes in use */
+  int64_t signal_step, set_step, state_step; /* scalars: samples, coefficients, states */
+  bool spans;                                /* lanes begin at different samples: */
+  int64_t first[SIMD_LANES];                 /* the sample of its sequence that a lane begins at */
 } lane_group;
 
 static inline bool is_per_sample(const lane_group *group)
 {
-  return group->F == group->T;
+  return group->F == group->length;
 }
 
+/* --- coefficients ----------------------------------------------------------------------------- */
+
 typedef struct coefficients {
-  const real *a;                                          /* (active, F, M) */
-  frame_segment segment;                                  /* what left and step belong to */
+  const real *a;                                          /* of the first lane */
+  frame_segment segment[SIMD_LANES];                      /* what left and step belong to */
   vreal left[COEFFICIENT_REALS], step[COEFFICIENT_REALS]; /* a frame; the next one less it */
 } coefficients;
 
@@ -42,52 +48,93 @@ static void coefficients_begin(const lane_group *group, const scalar *a, coeffic
 {
   const int width = group->M * SIMD_PARTS;
   c->a = (const real *)a;
-  c->segment = (frame_segment){0, 0, 0};
+  memset(c->segment, 0, sizeof c->segment);
+  memset(c->left, 0, (size_t)width * sizeof *c->left);
+  memset(c->step, 0, (size_t)width * sizeof *c->step);
   if (is_per_sample(group) || group->F != 1) return;
-  simd_load_columns(c->a, width, group->active, width, 0, tile);
+  simd_load_columns(c->a, group->set_step * SIMD_PARTS, group->active, width, 0, tile);
   for (int k = width; k < SIMD_STEPS * width; k++) tile[k] = tile[k - width];
 }
 
-static void load_segment(const lane_group *group, coefficients *c, int64_t t)
+/** Lanes of which sample t (counted from their beginning) is outside the segment they hold. */
+static inline bool has_left(const lane_group *group, const frame_segment *segment, int lane,
+                            int64_t t)
 {
-  const int width = group->M * SIMD_PARTS;
-  const int64_t stride = group->F * width;
-  c->segment = frame_segment_of(t, group->F, group->T);
-  const real *row = c->a + c->segment.frame * width;
-  simd_load_columns(row, stride, group->active, width, 0, c->left);
-  simd_load_columns(row + width, stride, group->active, width, 0, c->step);
-  for (int k = 0; k < width; k++) c->step[k] -= c->left[k];
+  const int64_t at = group->first[lane] + t;
+  return at < segment[lane].begin || at >= segment[lane].end;
 }
 
-/** Segment by segment. */
+/** The segment of sample t of a lane; lanes that run side by side share the one of lane 0. */
+static inline frame_segment lane_segment(const lane_group *group, const frame_segment *segment,
+                                         int lane, int64_t t)
+{
+  if (lane > 0 && !group->spans) return segment[0];
+  return frame_segment_of(group->first[lane] + t, group->F, group->length);
+}
+
+static void enter_segments(const lane_group *group, coefficients *c, int64_t t)
+{
+  const int width = group->M * SIMD_PARTS;
+  real *left = (real *)c->left, *step = (real *)c->step;
+  for (int lane = 0; lane < group->active; lane++) {
+    if (!has_left(group, c->segment, lane, t)) continue;
+    c->segment[lane] = lane_segment(group, c->segment, lane, t);
+    const real *row = c->a + lane * group->set_step * SIMD_PARTS + c->segment[lane].frame * width;
+    for (int k = 0; k < width; k++) {
+      left[k * SIMD_LANES + lane] = row[k];
+      step[k * SIMD_LANES + lane] = row[width + k] - row[k];
+    }
+  }
+}
+
+/** Weights of the frames on the right at sample t of every lane. */
+static vreal weights_at(const lane_group *group, const frame_segment *segment, int64_t t)
+{
+  if (group->length == 1) return simd_set(0);
+  vreal weights = simd_set(0);
+  for (int lane = 0; lane < group->active; lane++) {
+    const double u = (double)(group->first[lane] + t) * (double)(group->F - 1);
+    const real weight = (real)(u / (double)(group->length - 1) - (double)segment[lane].frame);
+    if (!group->spans) return simd_set(weight);
+    weights[lane] = weight;
+  }
+  return weights;
+}
+
 static void interpolate_block(const lane_group *group, coefficients *c, int64_t t0, int n,
                               vreal *tile)
 {
   const int width = group->M * SIMD_PARTS;
-  real weights[SIMD_STEPS];
+  const real weight_step = frame_weight_step(group->F, group->length);
   for (int from = 0, to; from < n; from = to) {
-    if (t0 + from < c->segment.begin || t0 + from >= c->segment.end)
-      load_segment(group, c, t0 + from);
-    to = c->segment.end - t0 < n ? (int)(c->segment.end - t0) : n;
-    frame_segment_weights(&c->segment, t0 + from, to - from, group->F, group->T, weights);
+    enter_segments(group, c, t0 + from);
+    to = n;
+    for (int lane = 0; lane < group->active; lane++) {
+      const int64_t end = c->segment[lane].end - group->first[lane] - t0;
+      if (end < to) to = (int)end;
+    }
+    const vreal weights = weights_at(group, c->segment, t0 + from);
     for (int k = 0; k < width; k++)
       for (int t = from; t < to; t++)
-        tile[t * width + k] = c->left[k] + simd_set(weights[t - from]) * c->step[k];
+        tile[t * width + k] =
+            c->left[k] + (weights + simd_set((real)(t - from) * weight_step)) * c->step[k];
   }
 }
 
-/** Fills the tile with the coefficients of samples t0 .. t0 + n - 1; direction: simd_load_columns.
- */
+/** Fills the tile with the coefficients of samples t0 .. t0 + n - 1; direction: as
+ *  simd_load_columns has it. */
 static inline void coefficients_load(const lane_group *group, coefficients *c, int64_t t0, int n,
                                      int direction, vreal *tile)
 {
   const int width = group->M * SIMD_PARTS;
   if (is_per_sample(group))
-    simd_load_columns(c->a + t0 * width, group->T * width, group->active, n * width, direction,
-                      tile);
+    simd_load_columns(c->a + t0 * width, group->set_step * SIMD_PARTS, group->active, n * width,
+                      direction, tile);
   else if (group->F > 1)
     interpolate_block(group, c, t0, n, tile);
 }
+
+/* --- their gradients -------------------------------------------------------------------------- */
 
 /** Sums over samples are kept in double whatever the type. */
 typedef struct lane_sums {
@@ -95,16 +142,11 @@ typedef struct lane_sums {
 } lane_sums;
 
 typedef struct coefficient_gradients {
-  real *da; /* (active, F, M) */
+  real *da; /* of the first lane; where samples are summed, zero to begin with */
   bool stream;
-  frame_segment segment;   /* what the sums belong to */
+  frame_segment segment[SIMD_LANES]; /* what the sums belong to */
   lane_sums all, to_right; /* of the segment's samples: plain; weighted towards the next frame */
 } coefficient_gradients;
-
-static inline void sums_clear(const lane_group *group, lane_sums *sums)
-{
-  memset(sums->of, 0, (size_t)(group->M * SIMD_PARTS * SIMD_LANES) * sizeof(double));
-}
 
 static inline void sums_add(lane_sums *sums, int k, vreal value)
 {
@@ -115,45 +157,42 @@ static inline void sums_add(lane_sums *sums, int k, vreal value)
 static void gradients_begin(const lane_group *group, scalar *da, bool stream,
                             coefficient_gradients *g)
 {
+  const size_t bytes = (size_t)(group->M * SIMD_PARTS * SIMD_LANES) * sizeof(double);
   g->da = (real *)da;
   g->stream = stream;
-  g->segment = (frame_segment){0, 0, 0};
-  if (is_per_sample(group)) return;
-  sums_clear(group, &g->all);
-  sums_clear(group, &g->to_right);
-  memset(da, 0, (size_t)(group->active * group->F * group->M) * sizeof(scalar));
+  memset(g->segment, 0, sizeof g->segment);
+  memset(g->all.of, 0, bytes);
+  memset(g->to_right.of, 0, bytes);
 }
 
-/** Adds the sums to the segment's two frames, or to the only one. */
-static void gradients_flush(const lane_group *group, coefficient_gradients *g)
+/** Adds a lane's sums to the two frames of its segment, or to the only one. */
+static void flush_lane(const lane_group *group, coefficient_gradients *g, int lane)
 {
   const int width = group->M * SIMD_PARTS;
-  for (int lane = 0; lane < group->active; lane++) {
-    real *row = g->da + (lane * group->F + g->segment.frame) * width;
-    for (int k = 0; k < width; k++) {
-      const int entry = k * SIMD_LANES + lane;
-      row[k] += (real)(g->all.of[entry] - g->to_right.of[entry]);
-      if (group->F > 1) row[width + k] += (real)g->to_right.of[entry];
-    }
+  real *row = g->da + lane * group->set_step * SIMD_PARTS + g->segment[lane].frame * width;
+  for (int k = 0; k < width; k++) {
+    double *all = &g->all.of[k * SIMD_LANES + lane],
+           *right = &g->to_right.of[k * SIMD_LANES + lane];
+    row[k] += (real)(*all - *right);
+    if (group->F > 1) row[width + k] += (real)*right;
+    *all = *right = 0;
   }
-  sums_clear(group, &g->all);
-  sums_clear(group, &g->to_right);
 }
 
-/** Samples t0 + from .. t0 + to - 1, which share a segment. */
+/** Samples from .. to - 1 of the block at t0, within one segment of every lane. */
 static void gradients_sum(const lane_group *group, coefficient_gradients *g, int64_t t0, int from,
                           int to, const vreal *tile)
 {
   const int width = group->M * SIMD_PARTS;
-  real weights[SIMD_STEPS];
-  if (group->F > 1)
-    frame_segment_weights(&g->segment, t0 + from, to - from, group->F, group->T, weights);
+  const real weight_step = frame_weight_step(group->F, group->length);
+  const vreal weights = weights_at(group, g->segment, t0 + from);
   for (int k = 0; k < width; k++) {
     vreal all = simd_set(0), to_right = simd_set(0);
     for (int t = from; t < to; t++) all += tile[t * width + k];
     sums_add(&g->all, k, all);
     if (group->F == 1) continue;
-    for (int t = from; t < to; t++) to_right += simd_set(weights[t - from]) * tile[t * width + k];
+    for (int t = from; t < to; t++)
+      to_right += (weights + simd_set((real)(t - from) * weight_step)) * tile[t * width + k];
     sums_add(&g->to_right, k, to_right);
   }
 }
@@ -164,24 +203,28 @@ static inline void gradients_store(const lane_group *group, coefficient_gradient
 {
   const int width = group->M * SIMD_PARTS;
   if (is_per_sample(group)) {
-    simd_store_columns(g->da + t0 * width, group->T * width, group->active, n * width, g->stream,
-                       tile);
+    simd_store_columns(g->da + t0 * width, group->set_step * SIMD_PARTS, group->active, n * width,
+                       g->stream, tile);
     return;
   }
   for (int to = n, from; to > 0; to = from) {
-    const int64_t last = t0 + to - 1;
-    if (last < g->segment.begin || last >= g->segment.end) {
-      gradients_flush(group, g);
-      g->segment = frame_segment_of(last, group->F, group->T);
+    from = 0;
+    for (int lane = 0; lane < group->active; lane++) {
+      if (has_left(group, g->segment, lane, t0 + to - 1)) {
+        flush_lane(group, g, lane);
+        g->segment[lane] = lane_segment(group, g->segment, lane, t0 + to - 1);
+      }
+      const int64_t begin = g->segment[lane].begin - group->first[lane] - t0;
+      if (begin > from) from = (int)begin;
     }
-    from = g->segment.begin > t0 ? (int)(g->segment.begin - t0) : 0;
     gradients_sum(group, g, t0, from, to, tile);
   }
 }
 
 static inline void gradients_end(const lane_group *group, coefficient_gradients *g)
 {
-  if (!is_per_sample(group)) gradients_flush(group, g);
+  if (is_per_sample(group)) return;
+  for (int lane = 0; lane < group->active; lane++) flush_lane(group, g, lane);
 }
 
 #endif

@@ -1,5 +1,7 @@
-/** The samples between two neighbouring frames: what a filter interpolates over without divisions
- * deciding where it is. Positions are those of frames.h. */
+/**
+ * The samples between two neighbouring frames: what a filter interpolates over without divisions
+ * that decide where it is. Positions are those of frames.h.
+ */
 #ifndef APF_CPU_FRAME_SEGMENT_H
 #define APF_CPU_FRAME_SEGMENT_H
 
@@ -30,17 +32,10 @@ static inline frame_segment frame_segment_of(int64_t t, int64_t F, int64_t T)
                          first_sample_of_frame(frame + 1, F, T)};
 }
 
-/** Weights of frame + 1 for samples t0 .. t0 + n - 1 of the segment. */
-static inline void frame_segment_weights(const frame_segment *segment, int64_t t0, int n, int64_t F,
-                                         int64_t T, real *weights)
+/** What the weight of frame + 1 grows by from one sample to the next. */
+static inline real frame_weight_step(int64_t F, int64_t T)
 {
-  const double first = (double)t0, frames = (double)(F - 1), samples = T > 1 ? (double)(T - 1) : 1;
-  const double start = (double)segment->frame;
-  if (T == 1) {
-    weights[0] = 0;
-    return;
-  }
-  for (int k = 0; k < n; k++) weights[k] = (real)((first + k) * frames / samples - start);
+  return T > 1 ? (real)((double)(F - 1) / (double)(T - 1)) : 0;
 }
 
 #endif

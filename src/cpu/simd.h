@@ -189,11 +189,34 @@ SIMD_INLINE void simd_store_quarter(real *rows, int64_t stride, const vreal *col
 #endif
 }
 
+/** Row `lane` or, for lanes that are not active, zeros. */
+SIMD_INLINE const real *simd_row(const real *rows, int64_t stride, int active, int lane)
+{
+  static const real zeros[SIMD_LANES];
+  return lane < active ? rows + lane * stride : zeros;
+}
+
+SIMD_INLINE void simd_load_active(const real *rows, int64_t stride, int active, vreal *columns)
+{
+  vreal in[SIMD_QUARTER];
+#if SIMD_BYTES == 32
+  /* Halves of two rows are joined by the load: half of the shuffles less. */
+  for (int k = 0; k < SIMD_LANES; k += SIMD_QUARTER) {
+    for (int r = 0; r < SIMD_QUARTER; r++)
+      in[r] = simd_load_halves(simd_row(rows, stride, active, r) + k,
+                               simd_row(rows, stride, active, r + SIMD_QUARTER) + k);
+    simd_transpose_quarters(in, columns + k);
+  }
+#else
+  for (int r = 0; r < SIMD_QUARTER; r++) in[r] = simd_load(simd_row(rows, stride, active, r));
+  simd_transpose_quarters(in, columns);
+#endif
+}
+
 /** columns[k][lane] = rows[lane * stride + k] for SIMD_LANES values of k. */
 SIMD_INLINE void simd_load_square(const real *rows, int64_t stride, vreal *columns)
 {
-  for (int k = 0; k < SIMD_LANES; k += SIMD_QUARTER)
-    simd_load_quarter(rows + k, stride, columns + k);
+  simd_load_active(rows, stride, SIMD_LANES, columns);
 }
 
 /** rows[lane][k] = columns[k][lane], both SIMD_LANES x SIMD_LANES. */
@@ -231,25 +254,6 @@ SIMD_INLINE void simd_store_line(real *rows, int64_t stride, const vreal *column
 
 /* --- rows of any number and length ------------------------------------------------------------ */
 
-/* What is left at the ends of rows, and groups of fewer sequences than lanes. */
-
-SIMD_SHARED void simd_gather_columns(const real *rows, int64_t stride, int active, int count,
-                                     vreal *columns)
-{
-  real *to = (real *)columns;
-  if (active < SIMD_LANES) memset(columns, 0, (size_t)count * sizeof *columns);
-  for (int lane = 0; lane < active; lane++)
-    for (int k = 0; k < count; k++) to[k * SIMD_LANES + lane] = rows[lane * stride + k];
-}
-
-SIMD_SHARED void simd_scatter_columns(real *rows, int64_t stride, int active, int count,
-                                      const vreal *columns)
-{
-  const real *from = (const real *)columns;
-  for (int lane = 0; lane < active; lane++)
-    for (int k = 0; k < count; k++) rows[lane * stride + k] = from[k * SIMD_LANES + lane];
-}
-
 /**
  * columns[k][lane] = rows[lane * stride + k], k < count; lanes from `active` on are zero.
  * `direction` says where the next call will read: +1 further on in the rows, -1 before, 0
@@ -263,34 +267,40 @@ SIMD_SHARED void simd_load_columns(const real *rows, int64_t stride, int active,
   const int64_t soon = direction * (256 / (int)sizeof(real));
   const int64_t later = direction * (2048 / (int)sizeof(real));
   int k = 0;
-  if (active == SIMD_LANES) {
-    for (; k + SIMD_LINE <= count; k += SIMD_LINE) {
-      for (int lane = 0; direction && lane < SIMD_LANES; lane++) {
-        __builtin_prefetch(rows + lane * stride + k + soon, 0, 3);
-        __builtin_prefetch(rows + lane * stride + k + later, 0, 2);
-      }
-      for (int part = 0; part < SIMD_LINE; part += SIMD_LANES)
-        simd_load_square(rows + k + part, stride, columns + k + part);
+  for (; k + SIMD_LANES <= count; k += SIMD_LANES) {
+    for (int lane = 0; direction && k % SIMD_LINE == 0 && lane < active; lane++) {
+      __builtin_prefetch(rows + lane * stride + k + soon, 0, 3);
+      __builtin_prefetch(rows + lane * stride + k + later, 0, 2);
     }
-    for (; k + SIMD_LANES <= count; k += SIMD_LANES)
+    if (active == SIMD_LANES)
       simd_load_square(rows + k, stride, columns + k);
+    else
+      simd_load_active(rows + k, stride, active, columns + k);
   }
-  if (k < count) simd_gather_columns(rows + k, stride, active, count - k, columns + k);
+  for (; k < count; k++) {
+    columns[k] = simd_set(0);
+    for (int lane = 0; lane < active; lane++) columns[k][lane] = rows[lane * stride + k];
+  }
 }
 
 /** The inverse; only active lanes are written. `stream`: see simd_should_stream. */
 SIMD_SHARED void simd_store_columns(real *rows, int64_t stride, int active, int count, bool stream,
                                     const vreal *columns)
 {
+  vreal square[SIMD_LANES];
   int k = 0;
   if (active == SIMD_LANES) {
-    if (stream)
-      for (; k + SIMD_LINE <= count; k += SIMD_LINE)
-        simd_store_line(rows + k, stride, columns + k, true);
+    for (; stream && k + SIMD_LINE <= count; k += SIMD_LINE)
+      simd_store_line(rows + k, stride, columns + k, true);
     for (; k + SIMD_LINE <= count; k += SIMD_LINE)
       simd_store_line(rows + k, stride, columns + k, false);
   }
-  if (k < count) simd_scatter_columns(rows + k, stride, active, count - k, columns + k);
+  for (; k + SIMD_LANES <= count; k += SIMD_LANES) {
+    simd_transpose_square(columns + k, square);
+    for (int lane = 0; lane < active; lane++) simd_store(rows + lane * stride + k, square[lane]);
+  }
+  for (; k < count; k++)
+    for (int lane = 0; lane < active; lane++) rows[lane * stride + k] = columns[k][lane];
 }
 
 /* --- one scalar per lane ---------------------------------------------------------------------- */
