@@ -34,6 +34,7 @@ static const char train_help[] =
     "      --set NAME=VALUE      an option of the effect or where a parameter starts; repeatable\n"
     "      --truth NAME=VALUE    a setting known to be true, shown beside the learned one; "
     "repeatable\n"
+    "      --restarts K          train K starts side by side and keep the best (phaser: 8)\n"
     "      --steps N             at most so many steps\n"
     "  -l, --lr L                learning rate\n"
     "      --excerpt S           train on random excerpts of S seconds ...\n"
@@ -74,6 +75,7 @@ enum {
   OWN_VARIANT,
   OWN_SET,
   OWN_TRUTH,
+  OWN_RESTARTS,
   OWN_STEPS,
   OWN_EXCERPT,
   OWN_BATCH,
@@ -98,6 +100,7 @@ static const struct option train_options[] = {
     {"variant", required_argument, NULL, OWN_VARIANT},
     {"set", required_argument, NULL, OWN_SET},
     {"truth", required_argument, NULL, OWN_TRUTH},
+    {"restarts", required_argument, NULL, OWN_RESTARTS},
     {"steps", required_argument, NULL, OWN_STEPS},
     {"excerpt", required_argument, NULL, OWN_EXCERPT},
     {"batch", required_argument, NULL, OWN_BATCH},
@@ -156,6 +159,7 @@ static bool take_option(int option, const char *value, arguments *a)
     case OWN_VARIANT: take_variant(value, a); return true;
     case OWN_SET: a->set[t->set_count++] = value; return true;
     case OWN_TRUTH: a->truth[t->truth_count++] = value; return true;
+    case OWN_RESTARTS: return parse_count("train", "restarts", value, 1, 1024, &t->restarts);
     case OWN_STEPS: return parse_count("train", "steps", value, 1, most, &t->steps);
     case OWN_EXCERPT: return parse_number("train", "excerpt", value, 1e-3, 1e6, &t->excerpt);
     case OWN_BATCH: return parse_count("train", "batch", value, 1, 1 << 20, &t->batch);

@@ -55,6 +55,7 @@ typedef struct apf_train_options {
   double excerpt;    /**< s; length of the excerpts a batch is made of; 0: the part as one */
   int64_t batch;     /**< excerpts a step */
   int64_t steps;
+  int64_t restarts; /**< starts trained side by side, of which the best goes on */
   double learning_rate;
   int64_t valid_every; /**< steps between validations */
   int64_t save_every;  /**< steps between checkpoints */

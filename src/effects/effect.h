@@ -71,6 +71,13 @@ typedef struct apf_effect {
    */
   apf_var (*describe)(apf_graph *graph, const apf_model *model, apf_signal signal);
 
+  /** It runs on through the part that it is trained on: no excerpts, and its option "origin" is
+   *  where that part starts. */
+  bool runs_on;
+  /** "td" and "fs" of its option "variant" are two renderings of the same tensors: training
+   * validates both, and td decides. */
+  bool two_renderings;
+
   bool preemphasized; /**< the best model is the one with the least esr_preemphasized, else esr */
 
   /** What training minimises for y and target of the same shape: one value per parameter set. */

@@ -307,6 +307,7 @@ const apf_effect apf_phaser = {
     .get = get,
     .set = set,
     .describe = describe,
-    .preemphasized = false,
+    .runs_on = true,
+    .two_renderings = true,
     .loss = loss,
 };

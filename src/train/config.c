@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static const char *const keys[] = {
     "clip_norm",  "valid_every",
     "save_every", "seed",
     "allpole",    "learning_rate_end",
-    "truth",
+    "truth",      "restarts",
 };
 enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
 
@@ -164,6 +165,7 @@ static apf_status options_to_json(apf_context *ctx, const apf_train_options *opt
   put_count(json, "steps", options->steps);
   put_count(json, "valid_every", options->valid_every);
   put_count(json, "save_every", options->save_every);
+  put_count(json, "restarts", options->restarts);
   put_count(json, "seed", (int64_t)options->seed);
   if (!isnan(options->learning_rate))
     json_object_set_new(json, "learning_rate", json_real(options->learning_rate));
@@ -257,6 +259,7 @@ static apf_status decode(apf_context *ctx, apf_train_config *c)
   APF_TRY(get_count(ctx, json, "steps", 1, "a whole number >= 1", &c->steps));
   APF_TRY(get_count(ctx, json, "valid_every", 1, "a whole number >= 1", &c->valid_every));
   APF_TRY(get_count(ctx, json, "save_every", 1, "a whole number >= 1", &c->save_every));
+  APF_TRY(get_count(ctx, json, "restarts", 1, "a whole number >= 1", &c->restarts));
   APF_TRY(get_count(ctx, json, "seed", 0, "a whole number >= 0", &seed));
   APF_TRY(get_number(ctx, json, "learning_rate", 0, "a number >= 0", &c->learning_rate));
   APF_TRY(get_number(ctx, json, "momentum", 0, "a number >= 0", &c->momentum));
@@ -286,6 +289,16 @@ static const apf_recipe *find_recipe(const apf_recipe *recipes, size_t count, co
   return NULL;
 }
 
+/** What a recipe says of one variant only, or NULL. */
+static const apf_recipe *find_particular(const char *effect, const char *name, const json_t *given)
+{
+  char full[64];
+  const json_t *variant = json_object_get(json_object_get(given, "set"), "variant");
+  if (!json_is_string(variant)) return NULL;
+  snprintf(full, sizeof full, "%s/%s", name, json_string_value(variant));
+  return find_recipe(apf_recipes, sizeof apf_recipes / sizeof *apf_recipes, effect, full);
+}
+
 /** `given`: what the caller and the file said, merged; the defaults beneath are found from it. */
 static apf_status add_defaults(apf_context *ctx, json_t *given, json_t *json)
 {
@@ -296,6 +309,7 @@ static apf_status add_defaults(apf_context *ctx, json_t *given, json_t *json)
   if (!effect) return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train", "effect is missing");
   const apf_recipe *recipe =
       find_recipe(apf_recipes, sizeof apf_recipes / sizeof *apf_recipes, effect, name);
+  const apf_recipe *particular = find_particular(effect, name, given);
   if (!recipe)
     return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
                     "recipe is \"%s\" for the effect \"%s\", expected default or paper for one of "
@@ -303,6 +317,7 @@ static apf_status add_defaults(apf_context *ctx, json_t *given, json_t *json)
                     name, effect);
   APF_TRY(merge_text(ctx, json, APF_RECIPE_COMMON));
   APF_TRY(merge_text(ctx, json, recipe->json));
+  if (particular) APF_TRY(merge_text(ctx, json, particular->json));
   put_text(json, "recipe", name);
   put_text(json, "allpole", apf_version());
   const char *usual = json_string_value(json_object_get(json, "optimizer"));

@@ -28,7 +28,7 @@ typedef struct apf_train_config {
   apf_dtype dtype;
   double segment[2], valid[2]; /**< s; valid[1] and segment[1] may be INFINITY: to the end */
   double excerpt;              /**< s; 0: the whole part */
-  int64_t batch, steps, valid_every, save_every;
+  int64_t batch, steps, valid_every, save_every, restarts;
   double learning_rate, learning_rate_end, momentum, weight_decay, clip_norm; /**< clip 0: none */
   uint64_t seed;
 } apf_train_config;

@@ -1,6 +1,7 @@
 /**
- * The learner that follows gradients: a graph of the effect and its loss, built once, and an
- * optimiser over its flat parameters.
+ * The learner that follows gradients: a graph of the effect and its loss, and an optimiser over its
+ * flat parameters. Several starts (starts.h) are parameter sets of one graph, which is built anew
+ * for fewer sets when some are dropped.
  *
  * Exact gradients come from the graph's backward. SPSA (Spall 1992) evaluates the loss at two
  * points q + c d and q - c d with random signs d, side by side as two parameter sets of one forward
@@ -10,12 +11,14 @@
  * the same.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/random.h"
 #include "graph/optimizer.h"
 #include "train/learner.h"
+#include "train/starts.h"
 
 enum { SPSA_SETS = 2 };
 static const double spsa_distance = 1e-3;
@@ -25,7 +28,8 @@ enum { STREAM_EXCERPTS = 1, STREAM_SIGNS = 2, STREAMS = 4 };
 
 typedef struct gradient_learner {
   apf_learner base;
-  apf_graph *graph;  /* one parameter set, with backward */
+  apf_starts *starts;
+  apf_graph *graph;  /* a parameter set for each start, with backward */
   apf_graph *probes; /* SPSA: two sets, forward only */
   apf_model *probe[SPSA_SETS];
   apf_optimizer *optimizer;
@@ -82,6 +86,37 @@ static apf_status build_graph(gradient_learner *l, int64_t sets, bool backward, 
   return apf_graph_build(g, backward ? loss : APF_NO_VAR);
 }
 
+static apf_status create_optimizer(gradient_learner *l)
+{
+  static const apf_optimizer_kind kinds[] = {
+      [APF_METHOD_SGD] = APF_SGD, [APF_METHOD_ADAM] = APF_ADAM, [APF_METHOD_ADAMW] = APF_ADAMW};
+  const apf_train_config *config = l->base.config;
+  apf_optimizer_options options =
+      apf_optimizer_defaults(kinds[config->method], config->learning_rate);
+  /* From where the rate has come to when this round of starts begins. */
+  const int64_t done = l->starts->since;
+  const double part = config->steps > 1 ? (double)done / (double)(config->steps - 1) : 0;
+  options.learning_rate += part * (config->learning_rate_end - config->learning_rate);
+  options.learning_rate_end = config->learning_rate_end;
+  options.steps = config->steps - done;
+  options.sets = l->starts->left;
+  options.momentum = config->momentum;
+  options.weight_decay = config->weight_decay;
+  options.clip_norm = config->clip_norm;
+  return apf_optimizer_create(l->graph, &options, &l->optimizer);
+}
+
+/** Graph and optimiser for as many sets as there are starts. */
+static apf_status build(gradient_learner *l)
+{
+  apf_optimizer_destroy(l->optimizer);
+  apf_graph_destroy(l->graph);
+  l->optimizer = NULL;
+  l->graph = NULL;
+  APF_TRY(build_graph(l, l->starts->left, true, &l->graph));
+  return create_optimizer(l);
+}
+
 /** Sets the gradients of l->graph from two evaluations, and *loss to their mean. */
 static apf_status spsa_gradient(gradient_learner *l, int64_t step, double *loss)
 {
@@ -114,25 +149,50 @@ static apf_status spsa_gradient(gradient_learner *l, int64_t step, double *loss)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-static apf_status exact_gradient(gradient_learner *l, double *loss)
+static apf_status exact_gradient(gradient_learner *l, double *losses)
 {
   APF_TRY(set_batch(l, l->graph));
   APF_TRY(apf_graph_forward(l->graph));
   APF_TRY(apf_graph_backward(l->graph));
-  return apf_graph_get(l->graph, apf_graph_find(l->graph, "loss"), loss);
+  return apf_graph_get(l->graph, apf_graph_find(l->graph, "loss"), losses);
+}
+
+/** The learner's model is the start that does best so far. */
+static void show_best(gradient_learner *l, int best)
+{
+  const apf_model *from = l->starts->models[best];
+  for (int i = 0; i < from->tensor_count; i++)
+    memcpy(l->base.model->tensors[i].values, from->tensors[i].values,
+           (size_t)from->tensors[i].count * sizeof(double));
 }
 
 static apf_status gradient_step(apf_learner *learner, int64_t step, double *loss)
 {
   gradient_learner *l = (gradient_learner *)learner;
-  const apf_model *model = learner->model;
+  apf_starts *starts = l->starts;
   draw_batch(l, step);
-  APF_TRY(apf_models_to_graph(l->graph, &model, 1));
-  APF_TRY(l->base.config->spsa ? spsa_gradient(l, step, loss) : exact_gradient(l, loss));
-  if (!isfinite(*loss))
+  APF_TRY(apf_models_to_graph(l->graph, (const apf_model *const *)starts->models, starts->left));
+  APF_TRY(l->base.config->spsa ? spsa_gradient(l, step, starts->loss)
+                               : exact_gradient(l, starts->loss));
+  const int best = apf_starts_best(starts);
+  *loss = starts->loss[best < 0 ? 0 : best];
+  if (best < 0)
     return apf_fail(learner->ctx, APF_ERR_NOT_FINITE, __func__, "the loss is %g", *loss);
   APF_TRY(apf_optimizer_step(l->optimizer));
-  return apf_models_from_graph(l->graph, &learner->model, 1);
+  APF_TRY(apf_models_from_graph(l->graph, starts->models, starts->left));
+  show_best(l, best);
+  return apf_starts_drop(starts, step) ? build(l) : APF_OK;
+}
+
+static void gradient_log(const apf_learner *learner, FILE *file)
+{
+  const gradient_learner *l = (const gradient_learner *)learner;
+  if (l->starts->count < 2) return;
+  fputs(", \"starts\": {", file);
+  for (int i = 0; i < l->starts->left; i++)
+    fprintf(file, "%s\"%d\": %.17g", i ? ", " : "", l->starts->place[i],
+            isfinite(l->starts->loss[i]) ? l->starts->loss[i] : -1);
+  fputs("}", file);
 }
 
 static apf_status gradient_save(const apf_learner *learner, apf_state *state)
@@ -145,12 +205,15 @@ static apf_status gradient_save(const apf_learner *learner, apf_state *state)
   if (status == APF_OK)
     status = apf_state_add(learner->ctx, state, "optimizer", APF_TENSOR_F64, count, values);
   free(values);
-  return status;
+  return status == APF_OK ? apf_starts_save(l->starts, state) : status;
 }
 
 static apf_status gradient_load(apf_learner *learner, const apf_safetensors *file)
 {
   gradient_learner *l = (gradient_learner *)learner;
+  const int sets = l->starts->left;
+  APF_TRY(apf_starts_load(l->starts, file));
+  if (l->starts->left != sets) APF_TRY(build(l));
   const int64_t count = apf_optimizer_state_count(l->optimizer);
   double *values = malloc((size_t)count * sizeof *values);
   if (!values) return apf_fail(learner->ctx, APF_ERR_MEMORY, __func__, "no memory to resume");
@@ -166,6 +229,7 @@ static void gradient_destroy(apf_learner *learner)
   apf_optimizer_destroy(l->optimizer);
   apf_graph_destroy(l->graph);
   apf_graph_destroy(l->probes);
+  apf_starts_destroy(l->starts);
   for (int i = 0; i < SPSA_SETS; i++) apf_model_destroy(l->probe[i]);
   free(l->input);
   free(l->target);
@@ -178,6 +242,10 @@ static apf_status choose_batch(gradient_learner *l)
 {
   const apf_train_config *config = l->base.config;
   const apf_pair *pair = l->base.train;
+  if (config->excerpt > 0 && l->base.model->effect->runs_on)
+    return apf_fail(l->base.ctx, APF_ERR_ARGUMENT, "apf_train",
+                    "excerpt is %g s, but a %s trains on the part as one: its oscillator runs on",
+                    config->excerpt, l->base.model->effect->name);
   l->rows = config->excerpt > 0 ? config->batch : 1;
   l->length = pair->frames;
   if (config->excerpt > 0) l->length = llround(config->excerpt * pair->sample_rate);
@@ -196,21 +264,6 @@ static apf_status choose_batch(gradient_learner *l)
   return apf_fail(l->base.ctx, APF_ERR_MEMORY, "apf_train", "no memory for a batch");
 }
 
-static apf_status create_optimizer(gradient_learner *l)
-{
-  static const apf_optimizer_kind kinds[] = {
-      [APF_METHOD_SGD] = APF_SGD, [APF_METHOD_ADAM] = APF_ADAM, [APF_METHOD_ADAMW] = APF_ADAMW};
-  const apf_train_config *config = l->base.config;
-  apf_optimizer_options options =
-      apf_optimizer_defaults(kinds[config->method], config->learning_rate);
-  options.learning_rate_end = config->learning_rate_end;
-  options.steps = config->steps;
-  options.momentum = config->momentum;
-  options.weight_decay = config->weight_decay;
-  options.clip_norm = config->clip_norm;
-  return apf_optimizer_create(l->graph, &options, &l->optimizer);
-}
-
 static apf_status create_probes(gradient_learner *l)
 {
   for (int i = 0; i < SPSA_SETS; i++)
@@ -220,17 +273,22 @@ static apf_status create_probes(gradient_learner *l)
 
 apf_status apf_gradient_learner_create(const apf_learner *start, apf_learner **out)
 {
-  static const apf_learner_class type = {gradient_step, gradient_save, gradient_load,
+  static const apf_learner_class type = {gradient_step, gradient_log, gradient_save, gradient_load,
                                          gradient_destroy};
   apf_status status = APF_OK;
   *out = NULL;
+  if (start->config->spsa && start->config->restarts > 1)
+    return apf_fail(start->ctx, APF_ERR_ARGUMENT, "apf_train",
+                    "restarts is %lld with gradient spsa, expected 1",
+                    (long long)start->config->restarts);
   gradient_learner *l = calloc(1, sizeof *l);
   if (!l) return apf_fail(start->ctx, APF_ERR_MEMORY, __func__, "no memory for a learner");
   l->base = *start;
   l->base.type = &type;
   APF_TRY_GOTO(choose_batch(l), done);
-  APF_TRY_GOTO(build_graph(l, 1, true, &l->graph), done);
-  APF_TRY_GOTO(create_optimizer(l), done);
+  APF_TRY_GOTO(apf_starts_create(start->ctx, start->config, start->train, start->model, &l->starts),
+               done);
+  APF_TRY_GOTO(build(l), done);
   if (start->config->spsa) APF_TRY_GOTO(create_probes(l), done);
 done:
   if (status != APF_OK) {

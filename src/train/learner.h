@@ -6,6 +6,8 @@
 #ifndef APF_TRAIN_LEARNER_H
 #define APF_TRAIN_LEARNER_H
 
+#include <stdio.h>
+
 #include "effects/effect.h"
 #include "io/safetensors.h"
 #include "train/config.h"
@@ -30,6 +32,8 @@ typedef struct apf_learner_class {
   /** Step number `step` (from 1) on learner->model. *loss belongs to the parameters before it. A
    *  loss or gradient that is not finite leaves the model as it was: APF_ERR_NOT_FINITE. */
   apf_status (*step)(apf_learner *learner, int64_t step, double *loss);
+  /** Appends members to the line of metrics.jsonl, each after ", "; NULL: none. */
+  void (*log)(const apf_learner *learner, FILE *file);
   apf_status (*save)(const apf_learner *learner, apf_state *state);
   apf_status (*load)(apf_learner *learner, const apf_safetensors *file);
   void (*destroy)(apf_learner *learner);

@@ -69,7 +69,7 @@ static void lm_destroy(apf_learner *learner)
 
 apf_status apf_lm_learner_create(const apf_learner *start, apf_learner **out)
 {
-  static const apf_learner_class type = {lm_step, lm_save, lm_load, lm_destroy};
+  static const apf_learner_class type = {lm_step, NULL, lm_save, lm_load, lm_destroy};
   *out = NULL;
   if (strcmp(start->model->effect->name, "compressor") != 0)
     return apf_fail(start->ctx, APF_ERR_ARGUMENT, "apf_train",

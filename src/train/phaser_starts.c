@@ -141,6 +141,8 @@ static apf_status fit_shapers(apf_context *ctx, const apf_pair *pair, int64_t F,
   apf_status status = APF_OK;
   apf_graph *g = NULL;
   apf_optimizer *optimizer = NULL;
+  const int threads = ctx->threads;
+  ctx->threads = 1; /* a few hundred frames: threads would only wait for each other */
   APF_TRY_GOTO(apf_graph_create(ctx, APF_F64, &g), done);
   APF_TRY_GOTO(build_shaping(g, starts[0], pair, count, F, p, weight), done);
   APF_TRY_GOTO(apf_models_to_graph(g, (const apf_model *const *)starts, count), done);
@@ -156,6 +158,7 @@ static apf_status fit_shapers(apf_context *ctx, const apf_pair *pair, int64_t F,
   }
   APF_TRY_GOTO(apf_models_from_graph(g, starts, count), done);
 done:
+  ctx->threads = threads;
   apf_optimizer_destroy(optimizer);
   apf_graph_destroy(g);
   return status;

@@ -2,14 +2,16 @@
 #ifndef APF_TRAIN_RECIPES_H
 #define APF_TRAIN_RECIPES_H
 
+/** "paper/fs" is merged over "paper" where the model has the variant fs. */
 typedef struct apf_recipe {
   const char *effect, *name, *json;
 } apf_recipe;
 
 /* Common to all; every key of a configuration is here or in apf_recipe_required. */
-#define APF_RECIPE_COMMON                                                                 \
-  "{\"gradient\": \"exact\", \"excerpt\": 0, \"batch\": 1, \"seed\": 0, \"momentum\": 0," \
-  " \"weight_decay\": 0, \"clip_norm\": 0, \"valid_every\": 10, \"save_every\": 10,"      \
+#define APF_RECIPE_COMMON                                                                          \
+  "{\"gradient\": \"exact\", \"excerpt\": 0, \"batch\": 1, \"seed\": 0, \"momentum\": 0,"          \
+  " \"weight_decay\": 0, \"clip_norm\": 0, \"restarts\": 1, \"valid_every\": 10, \"save_every\": " \
+  "10,"                                                                                            \
   " \"segment\": null, \"valid\": null, \"set\": {}}"
 
 static const apf_recipe apf_recipes[] = {
@@ -21,6 +23,16 @@ static const apf_recipe apf_recipes[] = {
     {"compressor", "paper",
      "{\"optimizer\": \"sgd\", \"dtype\": \"f32\", \"steps\": 1000, \"learning_rate\": 100,"
      " \"momentum\": 0.9, \"set\": {\"train_make_up\": \"no\"}}"},
+    /* Starts that a first look proposes; fine steps at the end, since rate and phase are sharp. */
+    {"phaser", "default",
+     "{\"optimizer\": \"adam\", \"dtype\": \"f64\", \"steps\": 300, \"learning_rate\": 0.001,"
+     " \"learning_rate_end\": 0.00001, \"clip_norm\": 0.5, \"restarts\": 8,"
+     " \"valid_every\": 25, \"save_every\": 25}"},
+    /* As published: arXiv 2404.07970 and its EHX-SmallStone code. */
+    {"phaser", "paper",
+     "{\"optimizer\": \"adam\", \"dtype\": \"f64\", \"steps\": 10000, \"learning_rate\": 0.0005,"
+     " \"clip_norm\": 0.5, \"valid_every\": 50, \"save_every\": 50}"},
+    {"phaser", "paper/fs", "{\"clip_norm\": 0}"},
 };
 
 /* What an optimizer starts from where the recipe is made for another one. */

@@ -30,11 +30,12 @@ typedef struct run {
   apf_pair train, valid;
   apf_model *model, *best;
   apf_learner *learner;
-  apf_renderer *renderer;
-  float *rendered; /* of the validation part */
+  apf_renderer *renderer; /* decides */
+  apf_renderer *other;    /* frequency-sampled, of effects with two renderings; else NULL */
+  float *rendered;        /* of the validation part */
   FILE *metrics_file;
   int64_t step;
-  double best_esr, valid_esr;
+  double best_esr, valid_esr, other_esr;
   apf_metrics before;
   struct timespec start;
 } run;
@@ -59,9 +60,9 @@ static double deciding_esr(const run *r, const apf_metrics *m)
   return r->model->effect->preemphasized ? m->esr_preemphasized : m->esr;
 }
 
-static apf_status validate(run *r, const apf_model *model, apf_metrics *out)
+static apf_status validate(run *r, apf_renderer *renderer, const apf_model *model, apf_metrics *out)
 {
-  APF_TRY(apf_renderer_run(r->renderer, model, r->valid.input, r->rendered));
+  APF_TRY(apf_renderer_run(renderer, model, r->valid.input, r->rendered));
   return apf_evaluate(r->ctx, r->valid.sample_rate, r->valid.channels, r->valid.frames, r->rendered,
                       r->valid.target, out);
 }
@@ -154,9 +155,11 @@ static void write_metrics(run *r, double loss, bool validated)
 {
   fprintf(r->metrics_file, "{\"step\": %lld, \"loss\": %.17g", (long long)r->step, loss);
   if (validated) fprintf(r->metrics_file, ", \"valid_esr\": %.17g", r->valid_esr);
+  if (validated && r->other) fprintf(r->metrics_file, ", \"valid_esr_fs\": %.17g", r->other_esr);
   for (int i = 0; i < r->model->effect->parameter_count; i++)
     fprintf(r->metrics_file, ", \"%s\": %.17g", r->model->effect->parameters[i].name,
             r->model->effect->get(r->model, i));
+  if (r->learner->type->log) r->learner->type->log(r->learner, r->metrics_file);
   fputs("}\n", r->metrics_file);
 }
 
@@ -169,7 +172,7 @@ static json_t *metrics_json(const apf_metrics *m)
 }
 
 /** How it ended; its presence says that the run has ended. No times: see the top. */
-static apf_status write_result(run *r, const apf_train_result *result)
+static apf_status write_result(run *r, const apf_train_result *result, const apf_metrics *other)
 {
   static const char *const ends[] = {"steps done", "converged", "stopped", "diverged"};
   char path[PATH_SIZE];
@@ -181,6 +184,7 @@ static apf_status write_result(run *r, const apf_train_result *result)
                            result->reason, "steps", (json_int_t)result->steps, "before",
                            metrics_json(&result->before), "after", metrics_json(&result->after),
                            "parameters", parameters);
+  if (json && other) json_object_set_new(json, "after_fs", metrics_json(other));
   char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
   json_decref(json);
   if (!text) return apf_fail(r->ctx, APF_ERR_MEMORY, "apf_train", "no memory for result.json");
@@ -205,7 +209,11 @@ static apf_status keep_best(run *r)
 static apf_status validate_step(run *r)
 {
   apf_metrics metrics;
-  APF_TRY(validate(r, r->model, &metrics));
+  if (r->other) {
+    APF_TRY(validate(r, r->other, r->model, &metrics));
+    r->other_esr = deciding_esr(r, &metrics);
+  }
+  APF_TRY(validate(r, r->renderer, r->model, &metrics));
   r->valid_esr = deciding_esr(r, &metrics);
   if (r->step == 0) r->before = metrics;
   if (r->step == 0 || r->valid_esr < r->best_esr) return keep_best(r);
@@ -279,13 +287,15 @@ static apf_status train(run *r, apf_train_callback callback, void *user, apf_tra
 
   result->steps = r->step;
   result->before = r->before;
-  APF_TRY(validate(r, r->best, &result->after));
+  apf_metrics other;
+  if (r->other) APF_TRY(validate(r, r->other, r->best, &other));
+  APF_TRY(validate(r, r->renderer, r->best, &result->after));
   const apf_audio audio = {.sample_rate = r->valid.sample_rate,
                            .channels = (int)r->valid.channels,
                            .frames = r->valid.frames,
                            .samples = r->rendered};
   APF_TRY(apf_audio_write(r->ctx, path_in(r, "valid.wav", path), APF_AUDIO_FLOAT32, &audio));
-  if (result->end != APF_TRAIN_STOPPED) APF_TRY(write_result(r, result));
+  if (result->end != APF_TRAIN_STOPPED) APF_TRY(write_result(r, result, r->other ? &other : NULL));
   result->seconds = seconds_since(&r->start);
   return APF_OK;
 }
@@ -297,12 +307,26 @@ static void close_run(run *r)
   if (r->metrics_file) fclose(r->metrics_file);
   apf_learner_destroy(r->learner);
   apf_renderer_destroy(r->renderer);
+  apf_renderer_destroy(r->other);
   apf_model_destroy(r->best);
   apf_model_destroy(r->model);
   free(r->rendered);
   apf_pair_clear(&r->train);
   apf_pair_clear(&r->valid);
   apf_config_clear(&r->config);
+}
+
+/** Renders the model's tensors with that variant, whichever was trained. */
+static apf_status create_variant(const run *r, const char *variant, apf_renderer **out)
+{
+  apf_model *model;
+  APF_TRY(apf_model_copy(r->ctx, r->model, &model));
+  apf_status status = apf_model_set_text(r->ctx, model, "variant", variant);
+  if (status == APF_OK)
+    status = apf_renderer_create(r->ctx, model, APF_F64, r->valid.channels, r->valid.frames,
+                                 r->valid.start, out);
+  apf_model_destroy(model);
+  return status;
 }
 
 /** What needs the model: its validation renderer and the best model beside it. */
@@ -312,8 +336,13 @@ static apf_status open_validation(run *r)
   r->rendered = malloc((size_t)(valid->channels * valid->frames) * sizeof *r->rendered);
   if (!r->rendered)
     return apf_fail(r->ctx, APF_ERR_MEMORY, "apf_train", "no memory for the validation part");
-  APF_TRY(apf_renderer_create(r->ctx, r->model, APF_F64, valid->channels, valid->frames,
-                              valid->start, &r->renderer));
+  if (r->model->effect->two_renderings) {
+    APF_TRY(create_variant(r, "fs", &r->other));
+    APF_TRY(create_variant(r, "td", &r->renderer));
+  } else {
+    APF_TRY(apf_renderer_create(r->ctx, r->model, APF_F64, valid->channels, valid->frames,
+                                valid->start, &r->renderer));
+  }
   return apf_model_copy(r->ctx, r->model, &r->best);
 }
 
@@ -326,6 +355,14 @@ static apf_status refuse_existing_run(const run *r)
                   r->folder);
 }
 
+/** An oscillator's phase is that at the start of the training part. */
+static void record_origin(run *r)
+{
+  char text[32];
+  snprintf(text, sizeof text, "%.17g", r->train.start);
+  json_object_set_new(json_object_get(r->config.json, "set"), "origin", json_string(text));
+}
+
 /** Everything that can be wrong with options and recordings comes before the folder is touched. */
 static apf_status begin(run *r, const apf_train_options *options)
 {
@@ -335,6 +372,7 @@ static apf_status begin(run *r, const apf_train_options *options)
   APF_TRY(apf_pairs_read(r->ctx, &r->config, &r->train, &r->valid));
   r->ctx->seed = r->config.seed;
   APF_TRY(apf_model_create(r->ctx, r->config.effect, r->train.sample_rate, &r->model));
+  if (r->model->effect->runs_on) record_origin(r);
   APF_TRY(apf_config_apply(r->ctx, &r->config, r->model));
   APF_TRY(apf_learner_create(r->ctx, &r->config, &r->train, r->model, &r->learner));
   APF_TRY(open_validation(r));
@@ -380,7 +418,7 @@ static apf_status read_ended(run *r, apf_train_result *result, bool *ended)
   json_decref(json);
   result->steps = r->step;
   result->before = r->before;
-  return validate(r, r->best, &result->after);
+  return validate(r, r->renderer, r->best, &result->after);
 }
 
 static apf_status reopen(run *r, int64_t steps)
