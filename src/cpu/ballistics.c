@@ -10,57 +10,146 @@
  *   dat = sum of ds[t] (x[t] - y[t-1]) where c[t] = at, drt the same where c[t] = rt, in double
  *
  * Forward, both branches are computed and one is chosen: a multiply-add and a choice per sample
- * wait for the sample before. Backward the branches are known, so time is scanned (scan.h).
+ * wait for the sample before; lanes are sequences. Backward the branches are known, so time is
+ * scanned (scan.h).
  */
 #include "cpu/cpu.h"
 #include "cpu/scan.h"
-
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
+#include "cpu/simd.h"
 
 /* The state is double for float signals too: rounding it to float in every sample would add up over
- * a slow release's time constant. One value in every lane: what stays in one kind of register needs
- * no moves between the steps. */
-typedef double repeated __attribute__((vector_size(16)));
+ * a slow release's time constant. SIMD_LANES of them are one vector for double signals, two for
+ * float ones. */
+typedef double vdouble __attribute__((vector_size(SIMD_BYTES)));
+enum { PARTS = SIMD_LANES * (int)sizeof(double) / SIMD_BYTES };
 
-static inline repeated repeat(double value)
+/* Between one vector of floats and its halves as doubles; written out for AVX, where compilers go
+ * by way of memory. */
+static inline void widen(vreal lanes, vdouble *parts)
 {
-  return value - (repeated){0};
+#if APF_REAL_IS_FLOAT && defined(__AVX__)
+  parts[0] = _mm256_cvtps_pd(_mm256_castps256_ps128((__m256)lanes));
+  parts[1] = _mm256_cvtps_pd(_mm256_extractf128_ps((__m256)lanes, 1));
+#elif APF_REAL_IS_FLOAT
+  for (int i = 0; i < SIMD_LANES; i++) parts[i / 2][i % 2] = (double)lanes[i];
+#else
+  parts[0] = lanes;
+#endif
+}
+
+static inline vreal narrow(const vdouble *parts)
+{
+#if APF_REAL_IS_FLOAT && defined(__AVX__)
+  return (vreal)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(parts[0])),
+                                     _mm256_cvtpd_ps(parts[1]), 1);
+#elif APF_REAL_IS_FLOAT
+  vreal lanes;
+  for (int i = 0; i < SIMD_LANES; i++) lanes[i] = (float)parts[i / 2][i % 2];
+  return lanes;
+#else
+  return parts[0];
+#endif
 }
 
 /** u < v ? a : b. Compilers turn the plain expression into a jump, which is mispredicted often. */
-static inline repeated choose_below(repeated u, repeated v, repeated a, repeated b)
+static inline vdouble choose_below(vdouble u, vdouble v, vdouble a, vdouble b)
 {
 #if defined(__AVX__)
-  return _mm_blendv_pd(b, a, _mm_cmp_pd(u, v, _CMP_LT_OQ));
+  return _mm256_blendv_pd(b, a, _mm256_cmp_pd(u, v, _CMP_LT_OQ));
 #else
-  typedef int64_t mask __attribute__((vector_size(16)));
+  typedef int64_t mask __attribute__((vector_size(SIMD_BYTES)));
   const mask below = u < v;
-  return (repeated)(((mask)a & below) | ((mask)b & ~below));
+  return (vdouble)(((mask)a & below) | ((mask)b & ~below));
 #endif
 }
 
-static real forward_row(int64_t T, const real *x, real zi, real at, real rt, real *y)
+typedef struct smoother {
+  vdouble at, rt, keep_at, keep_rt, state;
+} smoother;
+
+static inline smoother make_smoother(vdouble zi, vdouble at, vdouble rt)
 {
-  const repeated a = repeat((double)at), r = repeat((double)rt), keep_a = 1 - a, keep_r = 1 - r;
-  repeated state = repeat((double)zi);
-  for (int64_t t = 0; t < T; t++) {
-    const repeated u = repeat((double)x[t]);
-    state = choose_below(u, state, keep_a * state + a * u, keep_r * state + r * u);
-    y[t] = (real)state[0];
+  return (smoother){at, rt, 1 - at, 1 - rt, zi};
+}
+
+static inline vdouble smoother_step(smoother *s, vdouble x)
+{
+  s->state = choose_below(x, s->state, s->keep_at * s->state + s->at * x,
+                          s->keep_rt * s->state + s->rt * x);
+  return s->state;
+}
+
+static inline vdouble repeat(real value)
+{
+  return (double)value - (vdouble){0};
+}
+
+static void forward_one(int64_t T, const real *x, real zi, real at, real rt, real *y, real *zf)
+{
+  smoother s = make_smoother(repeat(zi), repeat(at), repeat(rt));
+  for (int64_t t = 0; t < T; t++) y[t] = (real)smoother_step(&s, repeat(x[t]))[0];
+  if (zf) *zf = (real)s.state[0];
+}
+
+/** One value of each of the sequences; 0 in lanes without. */
+static vreal load_lanes(const real *values, int active)
+{
+  vreal lanes = {0};
+  for (int lane = 0; values && lane < active; lane++) lanes[lane] = values[lane];
+  return lanes;
+}
+
+/** `active` sequences, T apart, a cache line of each at a time (simd.h). */
+static void forward_group(int active, int64_t T, const real *x, const real *zi, const real *at,
+                          const real *rt, real *y, real *zf, bool stream)
+{
+  enum { AHEAD = 1024 / (int)sizeof(real) }; /* prefetch distance within a row */
+  vdouble zi_parts[PARTS], at_parts[PARTS], rt_parts[PARTS], now[PARTS];
+  widen(load_lanes(zi, active), zi_parts);
+  widen(load_lanes(at, active), at_parts);
+  widen(load_lanes(rt, active), rt_parts);
+  smoother s[PARTS];
+  for (int i = 0; i < PARTS; i++) s[i] = make_smoother(zi_parts[i], at_parts[i], rt_parts[i]);
+  for (int64_t t = 0; t < T; t += SIMD_LINE) {
+    const int64_t n = T - t < SIMD_LINE ? T - t : SIMD_LINE;
+    vreal tile[SIMD_LINE];
+    simd_load_columns(x + t, T, active, n, AHEAD, tile);
+    for (int64_t k = 0; k < n; k++) {
+      widen(tile[k], now);
+      for (int i = 0; i < PARTS; i++) now[i] = smoother_step(&s[i], now[i]);
+      tile[k] = narrow(now);
+    }
+    simd_store_columns(y + t, T, active, n, stream, tile);
   }
-  return (real)state[0];
+  for (int i = 0; i < PARTS; i++) now[i] = s[i].state;
+  const vreal end = narrow(now);
+  for (int lane = 0; zf && lane < active; lane++) zf[lane] = end[lane];
+}
+
+/** How many sequences a thread takes at a time: with less than half of the lanes in use, moving
+ *  samples to and from the lanes costs more than they save. */
+static int64_t group_size(int64_t B, int threads)
+{
+  const int64_t each = (B + threads - 1) / threads;
+  return each < SIMD_LANES / 2 || each < 2 ? 1 : each < SIMD_LANES ? each : SIMD_LANES;
 }
 
 apf_status APF_CPU(ballistics_forward)(apf_context *ctx, int64_t B, int64_t T, const real *x,
                                        const real *zi, const real *at, const real *rt, real *y,
                                        real *zf)
 {
+  const int64_t size = group_size(B, ctx->threads);
+  const bool stream = y != x && simd_should_stream(y, B, T);
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
-  for (int64_t b = 0; b < B; b++) {
-    const real end = forward_row(T, x + b * T, zi ? zi[b] : 0, at[b], rt[b], y + b * T);
-    if (zf) zf[b] = end;
+  for (int64_t b = 0; b < B; b += size) {
+    const int active = (int)(B - b < size ? B - b : size);
+    if (active == 1) {
+      forward_one(T, x + b * T, zi ? zi[b] : 0, at[b], rt[b], y + b * T, zf ? zf + b : NULL);
+      continue;
+    }
+    forward_group(active, T, x + b * T, zi ? zi + b : NULL, at + b, rt + b, y + b * T,
+                  zf ? zf + b : NULL, stream);
+    if (stream) simd_stream_end();
   }
   return APF_OK;
 }

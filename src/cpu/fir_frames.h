@@ -10,7 +10,7 @@
 #ifndef APF_CPU_FIR_FRAMES_H
 #define APF_CPU_FIR_FRAMES_H
 
-#include "cpu/frames.h"
+#include "cpu/frame_segment.h"
 #include "cpu/lanes.h"
 
 #include <string.h>
@@ -27,9 +27,8 @@ typedef struct stretch {
 /** The one that begins at sample `from` and ends at `end` at the latest. */
 static inline stretch stretch_at(const fir_sizes *s, int64_t from, int64_t end)
 {
-  const int64_t frame = frame_position_of(from, s->F, s->T).frame;
-  const int64_t to = frame_end(frame, s->F, s->T);
-  return (stretch){frame, from, to < end ? to : end};
+  const frame_segment segment = frame_segment_of(from, s->F, s->T);
+  return (stretch){segment.frame, from, segment.end < end ? segment.end : end};
 }
 
 /** w of every sample of a stretch. Numerators are exact integers in double. */

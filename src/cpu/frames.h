@@ -25,13 +25,4 @@ static inline frame_position frame_position_of(int64_t t, int64_t F, int64_t T)
   return (frame_position){frame, (real)(u - (double)frame)};
 }
 
-/** The first sample after those that lie in [frame, frame + 1); T for the last. */
-static inline int64_t frame_end(int64_t frame, int64_t F, int64_t T)
-{
-  if (frame >= F - 2 || T == 1) return T;
-  const double exact = (double)(frame + 1) * (double)(T - 1) / (double)(F - 1);
-  const int64_t t = (int64_t)exact;
-  return (double)t < exact ? t + 1 : t;
-}
-
 #endif
