@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "core/random.h"
+#include "effects/phaser_rt.h"
+#include "graph/node.h"
 
 static const double PI = 3.14159265358979323846;
+static const double longest_window = 10; /* s */
 
 static const apf_parameter_info parameters[] = {
     [APF_PHASER_RATE] = {"rate", "Hz", "how often the notches go up and down", 0, 50, 1},
@@ -73,9 +76,11 @@ static bool add_layer(apf_model *model, apf_random *random, int layer)
 static apf_status initialise(apf_context *ctx, apf_model *model, uint64_t seed)
 {
   const int64_t one = 1, two = 2;
-  if (apf_phaser_hop(model) < 1)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_phaser", "window is %g s, expected at least %g s",
-                    option_number(model, "window"), 4.0 / model->sample_rate);
+  const double window = option_number(model, "window");
+  if (!(window * model->sample_rate >= 4 && window <= longest_window))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_phaser",
+                    "window is %g s, expected %g (four samples) to %g s", window,
+                    4.0 / model->sample_rate, longest_window);
   apf_random random = apf_random_start(seed, 0);
   const struct {
     const char *name;
@@ -283,7 +288,11 @@ static apf_var frequency_sampled(apf_graph *g, const apf_model *model, apf_signa
 static apf_var describe(apf_graph *g, const apf_model *model, apf_signal signal)
 {
   apf_shape shape = apf_graph_shape(g, signal.x);
-  int64_t F = apf_phaser_frames(model, shape.size[shape.dims - 1]);
+  const int64_t T = shape.size[shape.dims - 1], window = 4 * apf_phaser_hop(model);
+  if (signal.mode == APF_MODE_TRAIN && T < window)
+    return apf_graph_refuse(g, "apf_phaser", "there are %lld samples, expected a window of %lld",
+                            (long long)T, (long long)window);
+  int64_t F = apf_phaser_frames(model, T);
   apf_var s = oscillator(g, model, signal, F);
   apf_var w = waveshaper(g, model, s, signal.sets, F);
   apf_var p = all_pass(g, model, w, signal.sets);
@@ -310,4 +319,10 @@ const apf_effect apf_phaser = {
     .runs_on = true,
     .two_renderings = true,
     .loss = loss,
+    .processor_bytes = apf_phaser_rt_bytes,
+    .processor_start = apf_phaser_rt_start,
+    .processor_reset = apf_phaser_rt_reset,
+    .processor_latency = apf_phaser_rt_latency,
+    .processor_set = apf_phaser_rt_set,
+    .processor_process = apf_phaser_rt_process,
 };
