@@ -58,7 +58,8 @@ void progress_step(progress_display *d, const apf_train_progress *p)
     fputc(' ', d->to);
   }
   fprintf(d->to, "step %lld/%lld  loss %.5g", (long long)p->step, (long long)p->steps, p->loss);
-  if (isfinite(p->valid_esr)) fprintf(d->to, "  ESR %.5f (best %.5f)", p->valid_esr, p->best_esr);
+  if (isfinite(p->valid_error))
+    fprintf(d->to, "  %s %.5f (best %.5f)", p->error_name, p->valid_error, p->best_error);
   fprintf(d->to, "  %.3g steps/s", speed);
   if (speed > 0) {
     fputs("  left ", d->to);

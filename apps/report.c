@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "plot.h"
+#include "report_notes.h"
 
 enum { PATH_SIZE = 4400, MOST_POINTS = 2000 };
 
@@ -41,6 +42,7 @@ static bool add_step(material *m, int capacity, const char *line)
   json_t *entry = json_loads(line, 0, NULL);
   if (!entry) return false;
   const json_t *esr = json_object_get(entry, "valid_esr");
+  if (!esr) esr = json_object_get(entry, "valid_mss");
   if (m->steps < capacity) {
     m->step[m->steps] = json_number_value(json_object_get(entry, "step"));
     m->loss[m->steps] = json_number_value(json_object_get(entry, "loss"));
@@ -69,9 +71,25 @@ static bool read_history(material *m)
   return good || complain(path, "holds something else than a step per line");
 }
 
+static bool takes_notes(const material *m)
+{
+  return strcmp(apf_model_effect(m->model), "synth") == 0;
+}
+
+/** Of notes the run keeps the target beside the rendering. */
+static bool read_notes(apf_context *ctx, material *m)
+{
+  char path[PATH_SIZE];
+  if (apf_audio_read(ctx, path_in(m, "valid_target.wav", path), 0, -1, &m->wet) == APF_OK &&
+      apf_audio_read(ctx, path_in(m, "valid.wav", path), 0, -1, &m->rendered) == APF_OK)
+    return true;
+  return complain(m->run, apf_last_error(ctx));
+}
+
 static bool read_recordings(apf_context *ctx, material *m)
 {
   char path[PATH_SIZE];
+  if (takes_notes(m)) return read_notes(ctx, m);
   const char *input = json_string_value(json_object_get(m->config, "input"));
   const char *target = json_string_value(json_object_get(m->config, "target"));
   json_t *part = json_object_get(m->config, "valid");
@@ -105,9 +123,9 @@ static bool plot_history(const material *m)
     y[count++] = m->esr[i];
   }
   const plot_line lines[] = {{"training loss", m->steps, m->step, m->loss},
-                             {"validation ESR", count, x, y}};
+                             {takes_notes(m) ? "validation MSS" : "validation ESR", count, x, y}};
   const plot_figure figure = {
-      .title = "Learning", .x_label = "step", .y_label = "loss, ESR", .log_y = true};
+      .title = "Learning", .x_label = "step", .y_label = "loss, error", .log_y = true};
   bool good = x && y && plot_write(path_in(m, "report/loss.svg", path), &figure, 2, lines);
   free(x);
   free(y);
@@ -261,7 +279,10 @@ static void put_metrics(FILE *to, const json_t *result)
   static const char *const names[][2] = {{"esr", "ESR"},
                                          {"esr_preemphasized", "ESR, pre-emphasised"},
                                          {"l1_preemphasized", "L1, pre-emphasised"},
-                                         {"loudness_difference", "loudness difference, LU"}};
+                                         {"loudness_difference", "loudness difference, LU"},
+                                         {"mss", "MSS"},
+                                         {"mel_stft", "mel-STFT"},
+                                         {"mfcc_l1", "MFCC-L1"}};
   const json_t *before = json_object_get(result, "before"),
                *after = json_object_get(result, "after");
   if (!before || !after) return;
@@ -269,10 +290,12 @@ static void put_metrics(FILE *to, const json_t *result)
       "<h2>On the validation part</h2>\n"
       "<table><tr><th></th><th>before</th><th>after</th></tr>\n",
       to);
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (!json_object_get(after, names[i][0])) continue;
     fprintf(to, "<tr><td>%s</td><td class=\"n\">%.5g</td><td class=\"n\">%.5g</td></tr>\n",
             names[i][1], json_number_value(json_object_get(before, names[i][0])),
             json_number_value(json_object_get(after, names[i][0])));
+  }
   fputs("</table>\n<p>Ended: ", to);
   put_text(to, json_string_value(json_object_get(result, "reason")));
   fprintf(to, " (%lld steps)</p>\n",
@@ -293,7 +316,10 @@ static void put_page(FILE *to, const material *m, const char *const *figures)
       "<h1>A %s, learned</h1>\n",
       effect, effect);
   put_metrics(to, m->result);
-  put_parameters(to, m->model, json_object_get(m->config, "truth"));
+  if (takes_notes(m))
+    put_notes(to, m->run);
+  else
+    put_parameters(to, m->model, json_object_get(m->config, "truth"));
   fputs("<p>Validation part as learned: <audio controls src=\"../valid.wav\"></audio></p>\n", to);
   for (; *figures; figures++) fprintf(to, "<img src=\"%s.svg\" alt=\"%s\">\n", *figures, *figures);
   char *config = json_dumps(m->config, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -345,6 +371,7 @@ bool report_write(apf_context *ctx, const char *run, const apf_model *model)
     if (plot_curve(&m)) figures[count++] = "curve";
     if (plot_gain(&m)) figures[count++] = "gain";
   }
+  if (good && takes_notes(&m) && plot_curves(run)) figures[count++] = "curves";
   if (good && plot_waveforms(&m)) figures[count++] = "waveform";
   good = good && count > 0 && write_page(&m, figures);
   free_material(&m);

@@ -11,6 +11,7 @@
 
 static const char train_help[] =
     "usage: allpole train EFFECT --input DRY --target WET --out RUN [options]\n"
+    "       allpole train synth --input NOTES [--notes LIST] --out RUN [options]\n"
     "       allpole train --resume RUN [--steps N]\n"
     "\n"
     "Learns an effect's parameters from two recordings of the same length that start at the same\n"
@@ -24,6 +25,9 @@ static const char train_help[] =
     "  -i, --input FILE          the dry recording\n"
     "  -t, --target FILE         the wet recording\n"
     "  -o, --out RUN             folder to create\n"
+    "  -n, --notes LIST          synth: CSV of the notes in a recording, or in a folder\n"
+    "      --skip-bad            leave out notes that are broken or out of range\n"
+    "      --epochs N            go through the notes N times\n"
     "      --segment START:END   seconds to train on (the first four fifths)\n"
     "      --valid START:END     seconds to validate on (what follows the segment)\n"
     "      --recipe NAME         default, or paper: the published settings\n"
@@ -39,8 +43,8 @@ static const char train_help[] =
     "  -l, --lr L                learning rate\n"
     "      --excerpt S           train on random excerpts of S seconds ...\n"
     "      --batch N             ... so many at a time\n"
-    "      --valid-every N       steps between validations\n"
-    "      --save-every N        steps between checkpoints\n"
+    "      --valid-every N       steps (synth: epochs) between validations\n"
+    "      --save-every N        steps (synth: epochs) between checkpoints\n"
     "      --dtype f32|f64       precision of training\n"
     "      --config FILE         JSON with any of these settings, such as a run's config.json\n"
     "      --resume RUN          go on with a run, bit for bit as if it had not been stopped\n";
@@ -83,7 +87,9 @@ enum {
   OWN_SAVE_EVERY,
   OWN_DTYPE,
   OWN_CONFIG,
-  OWN_RESUME
+  OWN_RESUME,
+  OWN_SKIP_BAD,
+  OWN_EPOCHS
 };
 
 static const struct option train_options[] = {
@@ -109,6 +115,9 @@ static const struct option train_options[] = {
     {"dtype", required_argument, NULL, OWN_DTYPE},
     {"config", required_argument, NULL, OWN_CONFIG},
     {"resume", required_argument, NULL, OWN_RESUME},
+    {"notes", required_argument, NULL, 'n'},
+    {"skip-bad", no_argument, NULL, OWN_SKIP_BAD},
+    {"epochs", required_argument, NULL, OWN_EPOCHS},
     CONTEXT_OPTIONS,
     {0}};
 
@@ -150,6 +159,9 @@ static bool take_option(int option, const char *value, arguments *a)
     case 'i': t->input = value; return true;
     case 't': t->target = value; return true;
     case 'o': t->out = value; return true;
+    case 'n': t->notes = value; return true;
+    case OWN_SKIP_BAD: t->skip_bad = 1; return true;
+    case OWN_EPOCHS: return parse_count("train", "epochs", value, 1, most, &t->epochs);
     case 'l': return parse_number("train", "lr", value, 0, 1e9, &t->learning_rate);
     case OWN_SEGMENT: return parse_segment("segment", value, t->segment);
     case OWN_VALID: return parse_segment("valid", value, t->valid);
@@ -184,7 +196,8 @@ static bool check_arguments(const arguments *a)
   const char *missing = NULL;
   if (!a->train.out) missing = "--out";
   if (!a->train.config) {
-    if (!a->train.target) missing = "--target";
+    const bool notes = a->train.effect && strcmp(a->train.effect, "synth") == 0;
+    if (!a->train.target && !notes) missing = "--target";
     if (!a->train.input) missing = "--input";
     if (!a->train.effect) missing = "the effect's name";
   }
@@ -199,14 +212,25 @@ static int on_step(const apf_train_progress *progress, void *display)
   return interrupted != 0;
 }
 
+static void print_errors(const apf_metrics *before, const apf_metrics *after)
+{
+  if (isfinite(after->mss))
+    printf("validation MSS %.5f -> %.5f, mel-STFT %.5f -> %.5f, MFCC-L1 %.5f -> %.5f\n",
+           before->mss, after->mss, before->mel_stft, after->mel_stft, before->mfcc_l1,
+           after->mfcc_l1);
+  else
+    printf(
+        "validation ESR %.5f -> %.5f (pre-emphasised %.5f -> %.5f), loudness difference %+.2f "
+        "LU\n",
+        before->esr, after->esr, before->esr_preemphasized, after->esr_preemphasized,
+        after->loudness_difference);
+}
+
 static void print_result(const char *folder, const apf_train_result *result, const apf_model *best)
 {
   printf("%s after %lld steps: %s\n", result->end == APF_TRAIN_STOPPED ? "stopped" : "ended",
          (long long)result->steps, result->reason);
-  printf(
-      "validation ESR %.5f -> %.5f (pre-emphasised %.5f -> %.5f), loudness difference %+.2f LU\n",
-      result->before.esr, result->after.esr, result->before.esr_preemphasized,
-      result->after.esr_preemphasized, result->after.loudness_difference);
+  print_errors(&result->before, &result->after);
   for (int i = 0; i < apf_model_parameter_count(best); i++) {
     const apf_parameter_info *info = apf_model_parameter_info(best, i);
     printf("  %-14s %12.5g %s\n", info->name, apf_model_parameter(best, i), info->unit);
@@ -261,7 +285,7 @@ int command_train(int argc, char **argv)
   if (!a.set) return EXIT_DATA;
   a.truth = a.set + argc + 1;
   int code = EXIT_OK, option;
-  while ((option = getopt_long(argc, argv, "i:t:o:l:h", train_options, NULL)) != -1) {
+  while ((option = getopt_long(argc, argv, "i:t:o:l:n:h", train_options, NULL)) != -1) {
     if (option == 'h') {
       printf("%s%s%s", train_help, context_help, train_example);
       goto done;

@@ -3,11 +3,12 @@
  *
  * A run is a folder:
  *   config.json         everything that was decided, defaults included; can be given back as
- * `config` metrics.jsonl       one line a step: {"step":1,"loss":...,"valid_esr":...}; no times, so
- * that a resumed run writes the same bytes as one that was never stopped best.safetensors    the
- * model with the lowest validation error last.safetensors    the model of the last step, optimiser
- * and random state, step valid.wav           the validation part as best.safetensors renders it
- * (written at the end) result.json         how it ended: reason, steps, metrics before and after
+ * `config` metrics.jsonl       one line a step: {"step":1,"loss":...,"valid_esr":...} (synth:
+ * valid_mss); no times, so that a resumed run writes the same bytes as one that was never stopped
+ * best.safetensors    the model with the lowest validation error last.safetensors    the model of
+ * the last step, optimiser and random state, step valid.wav           the validation part as
+ * best.safetensors renders it (written at the end) result.json         how it ended: reason, steps,
+ * metrics before and after
  */
 #ifndef ALLPOLE_TRAIN_H
 #define ALLPOLE_TRAIN_H
@@ -26,6 +27,11 @@ typedef struct apf_metrics {
   double l1_preemphasized;    /**< mean |pre(y) - pre(t)|: the compressor's training loss */
   double loudness_difference; /**< LU, rendering minus target, ITU-R BS.1770 integrated; NaN in
                                  builds without libebur128 */
+  /* Of effects that take notes, whose phase is free; NaN for others, as are those above for these.
+   * Averages over batches. */
+  double mss;      /**< multi-resolution STFT loss: the synth's training loss */
+  double mel_stft; /**< one resolution on 128 mel bands */
+  double mfcc_l1;  /**< mean absolute difference of 40 cepstral coefficients */
 } apf_metrics;
 
 /** @param y, target (channels, frames) planar host arrays. Errors: APF_ERR_ARGUMENT,
@@ -34,15 +40,32 @@ APF_API APF_MUST_CHECK apf_status apf_evaluate(apf_context *ctx, int sample_rate
                                                int64_t frames, const float *y, const float *target,
                                                apf_metrics *out);
 
+/** Which part of a run's material: pairs of recordings have no test part. */
+typedef enum apf_run_part { APF_RUN_VALID = 0, APF_RUN_TEST = 1 } apf_run_part;
+
+/**
+ * Errors of a run's best model on a part of the run's material.
+ * @param folder of the run. @param recursion non-zero: filter by recursion, whichever way the model
+ *        was trained. Errors: as apf_resume().
+ */
+APF_API APF_MUST_CHECK apf_status apf_evaluate_run(apf_context *ctx, const char *folder,
+                                                   apf_run_part part, int recursion,
+                                                   apf_metrics *out);
+
 /** Initialise with apf_train_options_init(); NULL, 0 and NaN mean: what the recipe says. */
 typedef struct apf_train_options {
   size_t struct_size;
-  const char *effect; /**< "compressor"; NULL: as `config` says */
-  const char *input;  /**< path of the dry recording */
-  const char *target; /**< path of the wet recording */
-  const char *out;    /**< folder of the run; must not hold another run */
-  const char *config; /**< path of a JSON file with any of these settings; those given here win */
-  const char *recipe; /**< "default" or "paper" (as published) */
+  const char *effect;  /**< "compressor"; NULL: as `config` says */
+  const char *input;   /**< path of the dry recording; for the synth of the notes, a recording or a
+                          folder of files */
+  const char *target;  /**< path of the wet recording; the synth has none */
+  const char *notes;   /**< path of the notes' list, CSV; docs/synth.md */
+  int skip_bad;        /**< leave out notes that are broken or out of range */
+  int64_t epochs;      /**< times that the notes are gone through; decides steps if these are 0 */
+  uint64_t split_seed; /**< of the division into notes to train, validate and test on */
+  const char *out;     /**< folder of the run; must not hold another run */
+  const char *config;  /**< path of a JSON file with any of these settings; those given here win */
+  const char *recipe;  /**< "default" or "paper" (as published) */
   const char *optimizer; /**< "lm", "sgd", "adam", "adamw" */
   const char *gradient;  /**< "exact" or "spsa" */
   const char *const
@@ -57,8 +80,8 @@ typedef struct apf_train_options {
   int64_t steps;
   int64_t restarts; /**< starts trained side by side, of which the best goes on */
   double learning_rate;
-  int64_t valid_every; /**< steps between validations */
-  int64_t save_every;  /**< steps between checkpoints */
+  int64_t valid_every; /**< steps between validations; epochs where notes are trained on */
+  int64_t save_every;  /**< steps between checkpoints; likewise */
   int dtype;           /**< APF_F32, APF_F64 or -1: the recipe's */
   uint64_t seed;
 } apf_train_options;
@@ -67,9 +90,10 @@ APF_API void apf_train_options_init(apf_train_options *options);
 
 typedef struct apf_train_progress {
   int64_t step, steps;
-  double loss;      /**< of this step, before its update */
-  double valid_esr; /**< of the last validation; NaN before the first */
-  double best_esr;
+  double loss;            /**< of this step, before its update */
+  const char *error_name; /**< what validation measures: "ESR", "MSS" */
+  double valid_error;     /**< of the last validation; NaN before the first */
+  double best_error;
   double seconds; /**< since this process began the run */
   const apf_model *model;
 } apf_train_progress;

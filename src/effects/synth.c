@@ -90,13 +90,6 @@ static apf_status initialise(apf_context *ctx, apf_model *model, uint64_t seed)
   return APF_OK;
 }
 
-void apf_synth_use_recursion(apf_model *model)
-{
-  for (int i = 0; i < model->effect->option_count; i++)
-    if (strcmp(model->effect->options[i].name, "variant") == 0)
-      memcpy(model->options[i], "td", sizeof "td"); /* both variants have the same tensors */
-}
-
 /* --- equations -------------------------------------------------------------------------------- */
 
 static apf_var control(apf_graph *g, const apf_encoder_outputs *out, int i)

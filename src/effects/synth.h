@@ -18,7 +18,4 @@ extern const apf_effect apf_synth;
 #define APF_SYNTH_RESONANCE "resonance"
 #define APF_SYNTH_LOGITS    "logits"
 
-/** From now on filters by recursion, whichever way it was trained. */
-void apf_synth_use_recursion(apf_model *model);
-
 #endif

@@ -2,8 +2,7 @@
 
 #include <math.h>
 
-const double apf_voice_cutoff_range[2] = {100, 8000}, apf_voice_resonance_range[2] = {0.7071, 8};
-
+static const double LOWEST_HZ = 100, HIGHEST_HZ = 8000, LOWEST_Q = 0.7071, HIGHEST_Q = 8;
 static const double PI = 3.14159265358979323846;
 /* Keeps the poles off the unit circle and the envelope off its corners. */
 static const double STABILITY = 1e-3;
@@ -12,6 +11,11 @@ static const double STABILITY = 1e-3;
 static apf_var exponential(apf_graph *g, apf_var x, double low, double high)
 {
   return apf_exp(g, apf_affine(g, x, log(high / low), log(low)));
+}
+
+double apf_voice_cutoff_hz(double cutoff)
+{
+  return LOWEST_HZ * pow(HIGHEST_HZ / LOWEST_HZ, cutoff);
 }
 
 static apf_var column(apf_graph *g, apf_var per_note)
@@ -27,10 +31,9 @@ static void coefficients(apf_graph *g, const apf_voice_settings *s, const apf_vo
     v->b = apf_slice(g, c->logits, -1, 2, 3);
     return;
   }
-  const double radians = 2 * PI / s->sample_rate, *hz = apf_voice_cutoff_range;
-  apf_var w = exponential(g, c->cutoff, hz[0] * radians, hz[1] * radians);
-  apf_var q =
-      exponential(g, c->resonance, apf_voice_resonance_range[0], apf_voice_resonance_range[1]);
+  const double radians = 2 * PI / s->sample_rate;
+  apf_var w = exponential(g, c->cutoff, LOWEST_HZ * radians, HIGHEST_HZ * radians);
+  apf_var q = exponential(g, c->resonance, LOWEST_Q, HIGHEST_Q);
   apf_lowpass_coefficients(g, w, column(g, q), 1 - STABILITY, &v->a, &v->b);
 }
 

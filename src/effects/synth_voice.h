@@ -43,7 +43,7 @@ typedef struct apf_voice {
 apf_voice apf_synth_voice(apf_graph *g, const apf_voice_settings *settings, apf_notes notes,
                           const apf_voice_controls *controls);
 
-/** Hz where `cutoff` is 0 and 1; q where `resonance` is. */
-extern const double apf_voice_cutoff_range[2], apf_voice_resonance_range[2];
+/** Hz of a value of `cutoff`. */
+double apf_voice_cutoff_hz(double cutoff);
 
 #endif

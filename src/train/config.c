@@ -25,6 +25,8 @@ static const char *const keys[] = {
     "save_every", "seed",
     "allpole",    "learning_rate_end",
     "truth",      "restarts",
+    "notes",      "skip_bad",
+    "epochs",     "split_seed",
 };
 enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
 
@@ -150,6 +152,10 @@ static apf_status options_to_json(apf_context *ctx, const apf_train_options *opt
   put_text(json, "effect", options->effect);
   put_path(json, "input", options->input);
   put_path(json, "target", options->target);
+  put_path(json, "notes", options->notes);
+  if (options->skip_bad) json_object_set_new(json, "skip_bad", json_true());
+  put_count(json, "epochs", options->epochs);
+  put_count(json, "split_seed", (int64_t)options->split_seed);
   put_text(json, "recipe", options->recipe);
   put_text(json, "optimizer", options->optimizer);
   put_text(json, "gradient", options->gradient);
@@ -237,6 +243,30 @@ static apf_status get_part(apf_context *ctx, const json_t *json, const char *key
   return APF_OK;
 }
 
+/** Where the material is: a pair of recordings, or notes. */
+static apf_status decode_material(apf_context *ctx, apf_train_config *c)
+{
+  const apf_effect *effect = apf_effect_find(c->effect);
+  const json_t *json = c->json, *skip = json_object_get(json, "skip_bad");
+  int64_t split_seed;
+  APF_TRY(get_text(ctx, json, "input", &c->input));
+  if (!effect || !effect->takes_notes) {
+    APF_TRY(get_text(ctx, json, "target", &c->target));
+    return get_count(ctx, json, "steps", 1, "a whole number >= 1", &c->steps);
+  }
+  if (json_object_get(json, "target"))
+    return wrong(ctx, "target", json_object_get(json, "target"),
+                 "none: the notes of the input are the target");
+  if (json_object_get(json, "notes")) APF_TRY(get_text(ctx, json, "notes", &c->notes));
+  if (skip && !json_is_boolean(skip)) return wrong(ctx, "skip_bad", skip, "true or false");
+  APF_TRY(get_count(ctx, json, "split_seed", 0, "a whole number >= 0", &split_seed));
+  APF_TRY(get_count(ctx, json, "epochs", 1, "a whole number >= 1", &c->epochs));
+  APF_TRY(get_count(ctx, json, "steps", 0, "a whole number >= 0", &c->steps));
+  c->skip_bad = json_is_true(skip);
+  c->split_seed = (uint64_t)split_seed;
+  return APF_OK;
+}
+
 static apf_status decode(apf_context *ctx, apf_train_config *c)
 {
   static const char *const methods[] = {"lm", "sgd", "adam", "adamw", NULL};
@@ -246,8 +276,7 @@ static apf_status decode(apf_context *ctx, apf_train_config *c)
   int method, dtype, gradient;
   int64_t seed;
   APF_TRY(get_text(ctx, json, "effect", &c->effect));
-  APF_TRY(get_text(ctx, json, "input", &c->input));
-  APF_TRY(get_text(ctx, json, "target", &c->target));
+  APF_TRY(decode_material(ctx, c));
   APF_TRY(get_text(ctx, json, "recipe", &c->recipe));
   APF_TRY(get_choice(ctx, json, "optimizer", methods, "lm, sgd, adam or adamw", &method));
   APF_TRY(get_choice(ctx, json, "dtype", dtypes, "f32 or f64", &dtype));
@@ -256,7 +285,6 @@ static apf_status decode(apf_context *ctx, apf_train_config *c)
   APF_TRY(get_part(ctx, json, "valid", c->valid));
   APF_TRY(get_number(ctx, json, "excerpt", 0, "seconds >= 0", &c->excerpt));
   APF_TRY(get_count(ctx, json, "batch", 1, "a whole number >= 1", &c->batch));
-  APF_TRY(get_count(ctx, json, "steps", 1, "a whole number >= 1", &c->steps));
   APF_TRY(get_count(ctx, json, "valid_every", 1, "a whole number >= 1", &c->valid_every));
   APF_TRY(get_count(ctx, json, "save_every", 1, "a whole number >= 1", &c->save_every));
   APF_TRY(get_count(ctx, json, "restarts", 1, "a whole number >= 1", &c->restarts));
@@ -406,6 +434,28 @@ apf_status apf_config_apply(apf_context *ctx, const apf_train_config *config, ap
       if (is_option(model, name) != options) continue;
       APF_TRY(apply_one(ctx, model, name, value));
     }
+  }
+  return APF_OK;
+}
+
+apf_status apf_config_check(apf_context *ctx, const apf_train_config *config,
+                            const apf_model *model, const char *path)
+{
+  const char *name;
+  json_t *value;
+  if (strcmp(model->effect->name, config->effect) != 0)
+    return apf_fail(ctx, APF_ERR_MISMATCH, "apf_resume",
+                    "%s is a %s, but the run's configuration says %s", path, model->effect->name,
+                    config->effect);
+  json_object_foreach(json_object_get(config->json, "set"), name, value)
+  {
+    const char *wanted = json_string_value(value);
+    if (!wanted || !is_option(model, name)) continue;
+    const char *found = apf_model_option_text(model, name);
+    if (strcmp(found, wanted) != 0)
+      return apf_fail(ctx, APF_ERR_MISMATCH, "apf_resume",
+                      "%s has %s %s, but the run's configuration says %s", path, name, found,
+                      wanted);
   }
   return APF_OK;
 }

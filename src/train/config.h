@@ -22,13 +22,19 @@ typedef enum apf_method {
 
 typedef struct apf_train_config {
   json_t *json; /**< everything, as config.json holds it; owns the strings below */
-  const char *effect, *input, *target, *recipe;
+  const char *effect, *input, *recipe;
+  const char *target; /**< NULL for effects that take notes; for these: */
+  const char *notes;  /**< the list, or NULL */
+  bool skip_bad;
+  int64_t epochs; /**< decides the steps where these are 0 */
+  uint64_t split_seed;
   apf_method method;
   bool spsa;
   apf_dtype dtype;
   double segment[2], valid[2]; /**< s; valid[1] and segment[1] may be INFINITY: to the end */
   double excerpt;              /**< s; 0: the whole part */
-  int64_t batch, steps, valid_every, save_every, restarts;
+  int64_t batch, steps, restarts;
+  int64_t valid_every, save_every; /**< steps; with notes: epochs */
   double learning_rate, learning_rate_end, momentum, weight_decay, clip_norm; /**< clip 0: none */
   uint64_t seed;
 } apf_train_config;
@@ -43,5 +49,8 @@ void apf_config_clear(apf_train_config *config);
 
 /** Applies the "set" entries: options first, since they give parameters their initial values. */
 apf_status apf_config_apply(apf_context *ctx, const apf_train_config *config, apf_model *model);
+/** APF_ERR_MISMATCH where the model from `path` is another effect, or one with other options. */
+apf_status apf_config_check(apf_context *ctx, const apf_train_config *config,
+                            const apf_model *model, const char *path);
 
 #endif

@@ -24,7 +24,8 @@ enum { SPSA_SETS = 2 };
 static const double spsa_distance = 1e-3;
 
 /* Streams of the seed: what random numbers are for. */
-enum { STREAM_EXCERPTS = 1, STREAM_SIGNS = 2, STREAMS = 4 };
+enum { STREAM_PHASES, STREAM_EXCERPTS, STREAM_SIGNS, STREAM_ORDER, STREAMS };
+static const double PI = 3.14159265358979323846;
 
 typedef struct gradient_learner {
   apf_learner base;
@@ -35,6 +36,8 @@ typedef struct gradient_learner {
   apf_optimizer *optimizer;
   int64_t rows, length;   /* excerpts of a batch, samples of each */
   double *input, *target; /* a batch: (rows, channels, length) */
+  apf_note_batch notes;   /* or of notes */
+  int64_t *order;         /* of the notes in an epoch */
 } gradient_learner;
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -62,8 +65,33 @@ static void draw_batch(gradient_learner *l, int64_t step)
   }
 }
 
-static apf_status set_batch(const gradient_learner *l, apf_graph *graph)
+/** Each epoch goes through the notes in another order; what does not fill a batch is left out. */
+static void draw_notes(gradient_learner *l, int64_t step)
 {
+  const int64_t count = l->base.notes->first[APF_PART_TRAIN + 1], rows = l->notes.rows;
+  const int64_t steps = count / rows, epoch = (step - 1) / steps, at = (step - 1) % steps * rows;
+  apf_random order = stream(l, epoch, STREAM_ORDER), phases = stream(l, step, STREAM_PHASES);
+  for (int64_t i = 0; i < count; i++) { /* inside out: note i goes to a place at or before i */
+    int64_t j = (int64_t)(apf_random_uniform(&order) * (double)(i + 1));
+    l->order[i] = l->order[j];
+    l->order[j] = i;
+  }
+  for (int64_t row = 0; row < rows; row++)
+    apf_note_batch_take(&l->notes, row, l->base.notes, l->order[at + row],
+                        PI * (2 * apf_random_uniform(&phases) - 1));
+}
+
+static bool takes_notes(const gradient_learner *l)
+{
+  return l->base.model->effect->takes_notes;
+}
+
+static apf_status set_batch(const gradient_learner *l, int64_t step, apf_graph *graph)
+{
+  if (takes_notes(l)) {
+    APF_TRY(apf_graph_set_all(graph, apf_graph_find(graph, "step"), (double)step));
+    return apf_note_batch_set(graph, &l->notes);
+  }
   APF_TRY(apf_graph_set(graph, apf_graph_find(graph, "x"), l->input));
   return apf_graph_set(graph, apf_graph_find(graph, "target"), l->target);
 }
@@ -75,6 +103,12 @@ static apf_status build_graph(gradient_learner *l, int64_t sets, bool backward, 
   const apf_learner *base = &l->base;
   APF_TRY(apf_graph_create(base->ctx, base->config->dtype, out));
   apf_graph *g = *out;
+  if (takes_notes(l)) {
+    const apf_signal notes = apf_note_batch_declare(g, &l->notes, APF_MODE_TRAIN);
+    apf_var wet = base->model->effect->describe(g, base->model, notes);
+    apf_var distance = base->model->effect->loss(g, wet, notes.x);
+    return apf_graph_build(g, apf_graph_output(g, distance, "loss"));
+  }
   const int64_t channels = base->train->channels;
   apf_var x = apf_graph_input(g, "x", APF_SHAPE(1, l->rows, channels, l->length));
   apf_var target = apf_graph_input(g, "target", APF_SHAPE(l->rows, channels, l->length));
@@ -130,7 +164,7 @@ static apf_status spsa_gradient(gradient_learner *l, int64_t step, double *loss)
       l->probe[1]->tensors[i].values[k] = model->tensors[i].values[k] - move;
     }
   APF_TRY(apf_models_to_graph(l->probes, (const apf_model *const *)l->probe, SPSA_SETS));
-  APF_TRY(set_batch(l, l->probes));
+  APF_TRY(set_batch(l, step, l->probes));
   APF_TRY(apf_graph_forward(l->probes));
   APF_TRY(apf_graph_get(l->probes, apf_graph_find(l->probes, "loss"), losses));
   *loss = 0.5 * (losses[0] + losses[1]);
@@ -149,9 +183,9 @@ static apf_status spsa_gradient(gradient_learner *l, int64_t step, double *loss)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-static apf_status exact_gradient(gradient_learner *l, double *losses)
+static apf_status exact_gradient(gradient_learner *l, int64_t step, double *losses)
 {
-  APF_TRY(set_batch(l, l->graph));
+  APF_TRY(set_batch(l, step, l->graph));
   APF_TRY(apf_graph_forward(l->graph));
   APF_TRY(apf_graph_backward(l->graph));
   return apf_graph_get(l->graph, apf_graph_find(l->graph, "loss"), losses);
@@ -170,10 +204,13 @@ static apf_status gradient_step(apf_learner *learner, int64_t step, double *loss
 {
   gradient_learner *l = (gradient_learner *)learner;
   apf_starts *starts = l->starts;
-  draw_batch(l, step);
+  if (takes_notes(l))
+    draw_notes(l, step);
+  else
+    draw_batch(l, step);
   APF_TRY(apf_models_to_graph(l->graph, (const apf_model *const *)starts->models, starts->left));
   APF_TRY(l->base.config->spsa ? spsa_gradient(l, step, starts->loss)
-                               : exact_gradient(l, starts->loss));
+                               : exact_gradient(l, step, starts->loss));
   const int best = apf_starts_best(starts);
   *loss = starts->loss[best < 0 ? 0 : best];
   if (best < 0)
@@ -233,6 +270,8 @@ static void gradient_destroy(apf_learner *learner)
   for (int i = 0; i < SPSA_SETS; i++) apf_model_destroy(l->probe[i]);
   free(l->input);
   free(l->target);
+  apf_note_batch_clear(&l->notes);
+  free(l->order);
   free(l);
 }
 
@@ -264,6 +303,20 @@ static apf_status choose_batch(gradient_learner *l)
   return apf_fail(l->base.ctx, APF_ERR_MEMORY, "apf_train", "no memory for a batch");
 }
 
+static apf_status choose_notes(gradient_learner *l)
+{
+  const int64_t count = l->base.notes->first[APF_PART_TRAIN + 1];
+  if (l->base.config->spsa || l->base.config->restarts > 1)
+    return apf_fail(l->base.ctx, APF_ERR_ARGUMENT, "apf_train",
+                    "gradient is %s and restarts %lld, expected exact and 1 for a %s",
+                    l->base.config->spsa ? "spsa" : "exact", (long long)l->base.config->restarts,
+                    l->base.model->effect->name);
+  l->order = malloc((size_t)count * sizeof *l->order + 1);
+  if (!l->order) return apf_fail(l->base.ctx, APF_ERR_MEMORY, "apf_train", "no memory for a batch");
+  return apf_note_batch_create(l->base.ctx, l->base.config->batch, l->base.notes->samples,
+                               &l->notes);
+}
+
 static apf_status create_probes(gradient_learner *l)
 {
   for (int i = 0; i < SPSA_SETS; i++)
@@ -285,7 +338,7 @@ apf_status apf_gradient_learner_create(const apf_learner *start, apf_learner **o
   if (!l) return apf_fail(start->ctx, APF_ERR_MEMORY, __func__, "no memory for a learner");
   l->base = *start;
   l->base.type = &type;
-  APF_TRY_GOTO(choose_batch(l), done);
+  APF_TRY_GOTO(takes_notes(l) ? choose_notes(l) : choose_batch(l), done);
   APF_TRY_GOTO(apf_starts_create(start->ctx, start->config, start->train, start->model, &l->starts),
                done);
   APF_TRY_GOTO(build(l), done);

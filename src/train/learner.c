@@ -45,9 +45,10 @@ apf_status apf_state_get(apf_context *ctx, const apf_safetensors *file, const ch
 }
 
 apf_status apf_learner_create(apf_context *ctx, const apf_train_config *config,
-                              const apf_pair *train, apf_model *model, apf_learner **out)
+                              const apf_data *data, apf_model *model, apf_learner **out)
 {
-  apf_learner start = {.ctx = ctx, .config = config, .train = train, .model = model};
+  apf_learner start = {
+      .ctx = ctx, .config = config, .train = &data->train, .notes = &data->notes, .model = model};
   if (config->method == APF_METHOD_LM) return apf_lm_learner_create(&start, out);
   return apf_gradient_learner_create(&start, out);
 }

@@ -11,7 +11,7 @@
 #include "effects/effect.h"
 #include "io/safetensors.h"
 #include "train/config.h"
-#include "train/recording.h"
+#include "train/data.h"
 
 /** Named arrays with their own memory: a learner's memory on its way into a file. */
 typedef struct apf_state {
@@ -43,15 +43,16 @@ struct apf_learner {
   const apf_learner_class *type;
   apf_context *ctx;
   const apf_train_config *config;
-  const apf_pair *train;
+  const apf_pair *train;     /**< empty for effects that take notes */
+  const apf_note_set *notes; /**< empty for the others */
   apf_model *model;
   bool converged;   /**< there is nothing left to gain */
   char reason[256]; /**< then: why */
 };
 
-/** The learner that the configuration asks for. `train` and `model` must outlive it. */
+/** The learner that the configuration asks for. `data` and `model` must outlive it. */
 apf_status apf_learner_create(apf_context *ctx, const apf_train_config *config,
-                              const apf_pair *train, apf_model *model, apf_learner **out);
+                              const apf_data *data, apf_model *model, apf_learner **out);
 void apf_learner_destroy(apf_learner *learner);
 
 /* The kinds; `start` has every member but `type`. */

@@ -111,6 +111,9 @@ apf_status apf_evaluate(apf_context *ctx, int sample_rate, int64_t channels, int
       .esr_preemphasized = (s.pre_difference / n) / (s.pre_target / n + 1e-8),
       .l1_preemphasized = s.pre_l1 / n,
       .loudness_difference = ours == theirs ? 0 : ours - theirs,
+      .mss = NAN,
+      .mel_stft = NAN,
+      .mfcc_l1 = NAN,
   };
   return APF_OK;
 }

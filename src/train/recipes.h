@@ -14,6 +14,11 @@ typedef struct apf_recipe {
   "10,"                                                                                            \
   " \"segment\": null, \"valid\": null, \"set\": {}}"
 
+#define APF_RECIPE_SYNTH                                                                         \
+  "{\"optimizer\": \"adamw\", \"dtype\": \"f32\", \"epochs\": 200, \"steps\": 0, \"batch\": 34," \
+  " \"excerpt\": 0.125, \"learning_rate\": 0.001, \"weight_decay\": 0.01, \"clip_norm\": 0.5,"   \
+  " \"split_seed\": 0, \"valid_every\": 1, \"save_every\": 1}"
+
 static const apf_recipe apf_recipes[] = {
     /* Six parameters: second-order steps on the residual itself; converges in tens of steps. */
     {"compressor", "default",
@@ -33,6 +38,9 @@ static const apf_recipe apf_recipes[] = {
      "{\"optimizer\": \"adam\", \"dtype\": \"f64\", \"steps\": 10000, \"learning_rate\": 0.0005,"
      " \"clip_norm\": 0.5, \"valid_every\": 50, \"save_every\": 50}"},
     {"phaser", "paper/fs", "{\"clip_norm\": 0}"},
+    /* As published; epochs decide the steps, valid_every and save_every count epochs. */
+    {"synth", "default", APF_RECIPE_SYNTH},
+    {"synth", "paper", APF_RECIPE_SYNTH},
 };
 
 /* What an optimizer starts from where the recipe is made for another one. */

@@ -9,33 +9,46 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <allpole/audio.h>
-
 #include "io/file.h"
 #include "train/learner.h"
 #include "train/model_file.h"
+#include "train/validation.h"
 
 enum { PATH_SIZE = 4096, METRICS_LIMIT = 1 << 30 };
+
+/* The metrics, by the names that files use. */
+static const struct {
+  const char *name;
+  size_t offset;
+} metric_fields[] = {
+    {"esr", offsetof(apf_metrics, esr)},
+    {"esr_preemphasized", offsetof(apf_metrics, esr_preemphasized)},
+    {"l1_preemphasized", offsetof(apf_metrics, l1_preemphasized)},
+    {"loudness_difference", offsetof(apf_metrics, loudness_difference)},
+    {"mss", offsetof(apf_metrics, mss)},
+    {"mel_stft", offsetof(apf_metrics, mel_stft)},
+    {"mfcc_l1", offsetof(apf_metrics, mfcc_l1)},
+};
+enum { METRICS = sizeof metric_fields / sizeof metric_fields[0], PAIR_METRICS = 4 };
 
 typedef struct run {
   apf_context *ctx;
   const char *folder;
   apf_train_config config;
-  apf_pair train, valid;
+  apf_data data;
   apf_model *model, *best;
   apf_learner *learner;
-  apf_renderer *renderer; /* decides */
-  apf_renderer *other;    /* frequency-sampled, of effects with two renderings; else NULL */
-  float *rendered;        /* of the validation part */
+  apf_validation *validation;
   FILE *metrics_file;
   int64_t step;
-  double best_esr, valid_esr, other_esr;
+  double best_error, valid_error, other_error; /* by the other of two renderings */
   apf_metrics before;
   struct timespec start;
 } run;
@@ -54,32 +67,20 @@ static double seconds_since(const struct timespec *start)
   return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
 }
 
-/** The error that decides which model is best: the effect's own. */
-static double deciding_esr(const run *r, const apf_metrics *m)
-{
-  return r->model->effect->preemphasized ? m->esr_preemphasized : m->esr;
-}
-
-static apf_status validate(run *r, apf_renderer *renderer, const apf_model *model, apf_metrics *out)
-{
-  APF_TRY(apf_renderer_run(renderer, model, r->valid.input, r->rendered));
-  return apf_evaluate(r->ctx, r->valid.sample_rate, r->valid.channels, r->valid.frames, r->rendered,
-                      r->valid.target, out);
-}
-
 /* --- the folder ------------------------------------------------------------------------------- */
+
+static double *metric(apf_metrics *metrics, int i)
+{
+  return (double *)(void *)((char *)metrics + metric_fields[i].offset);
+}
 
 static apf_status save_last(run *r)
 {
   char path[PATH_SIZE], step[32];
   apf_state state = {0};
   apf_status status = APF_OK;
-  const double numbers[] = {r->best_esr,
-                            r->valid_esr,
-                            r->before.esr,
-                            r->before.esr_preemphasized,
-                            r->before.l1_preemphasized,
-                            r->before.loudness_difference};
+  double numbers[2 + METRICS] = {r->best_error, r->valid_error};
+  for (int i = 0; i < METRICS; i++) numbers[2 + i] = *metric(&r->before, i);
   snprintf(step, sizeof step, "%lld", (long long)r->step);
   const apf_metadata metadata[] = {{"step", step}};
   if (r->metrics_file && fflush(r->metrics_file) != 0) {
@@ -88,7 +89,7 @@ static apf_status save_last(run *r)
     goto done;
   }
   APF_TRY_GOTO(apf_state_add(r->ctx, &state, "step", APF_TENSOR_I64, 1, &r->step), done);
-  APF_TRY_GOTO(apf_state_add(r->ctx, &state, "errors", APF_TENSOR_F64, 6, numbers), done);
+  APF_TRY_GOTO(apf_state_add(r->ctx, &state, "errors", APF_TENSOR_F64, 2 + METRICS, numbers), done);
   APF_TRY_GOTO(r->learner->type->save(r->learner, &state), done);
   APF_TRY_GOTO(apf_model_file_write(r->ctx, r->model, path_in(r, "last.safetensors", path),
                                     state.count, state.tensors, 1, metadata),
@@ -102,22 +103,17 @@ static apf_status load_last(run *r)
 {
   char path[PATH_SIZE];
   apf_safetensors *file;
-  double numbers[6];
+  double numbers[2 + METRICS];
   apf_status status = APF_OK;
   APF_TRY(apf_safetensors_read(r->ctx, path_in(r, "last.safetensors", path), &file));
   APF_TRY_GOTO(apf_model_file_parse(r->ctx, file, &r->model), done);
   APF_TRY_GOTO(apf_state_get(r->ctx, file, "step", APF_TENSOR_I64, 1, &r->step), done);
-  APF_TRY_GOTO(apf_state_get(r->ctx, file, "errors", APF_TENSOR_F64, 6, numbers), done);
-  r->best_esr = numbers[0];
-  r->valid_esr = numbers[1];
-  r->before = (apf_metrics){numbers[2], numbers[3], numbers[4], numbers[5]};
-  if (strcmp(r->model->effect->name, r->config.effect) != 0) {
-    status = apf_fail(r->ctx, APF_ERR_MISMATCH, "apf_resume",
-                      "%s is a %s, but the run's configuration says %s", path,
-                      r->model->effect->name, r->config.effect);
-    goto done;
-  }
-  APF_TRY_GOTO(apf_learner_create(r->ctx, &r->config, &r->train, r->model, &r->learner), done);
+  APF_TRY_GOTO(apf_state_get(r->ctx, file, "errors", APF_TENSOR_F64, 2 + METRICS, numbers), done);
+  r->best_error = numbers[0];
+  r->valid_error = numbers[1];
+  for (int i = 0; i < METRICS; i++) *metric(&r->before, i) = numbers[2 + i];
+  APF_TRY_GOTO(apf_config_check(r->ctx, &r->config, r->model, path), done);
+  APF_TRY_GOTO(apf_learner_create(r->ctx, &r->config, &r->data, r->model, &r->learner), done);
   APF_TRY_GOTO(r->learner->type->load(r->learner, file), done);
 done:
   apf_safetensors_free(file);
@@ -154,8 +150,11 @@ static apf_status open_metrics(run *r)
 static void write_metrics(run *r, double loss, bool validated)
 {
   fprintf(r->metrics_file, "{\"step\": %lld, \"loss\": %.17g", (long long)r->step, loss);
-  if (validated) fprintf(r->metrics_file, ", \"valid_esr\": %.17g", r->valid_esr);
-  if (validated && r->other) fprintf(r->metrics_file, ", \"valid_esr_fs\": %.17g", r->other_esr);
+  if (validated)
+    fprintf(r->metrics_file, ", \"valid_%s\": %.17g", r->model->effect->takes_notes ? "mss" : "esr",
+            r->valid_error);
+  if (validated && r->model->effect->two_renderings)
+    fprintf(r->metrics_file, ", \"valid_esr_fs\": %.17g", r->other_error);
   for (int i = 0; i < r->model->effect->parameter_count; i++)
     fprintf(r->metrics_file, ", \"%s\": %.17g", r->model->effect->parameters[i].name,
             r->model->effect->get(r->model, i));
@@ -163,12 +162,17 @@ static void write_metrics(run *r, double loss, bool validated)
   fputs("}\n", r->metrics_file);
 }
 
-static json_t *metrics_json(const apf_metrics *m)
+/** Those of the effect; null where one could not be measured. */
+static json_t *metrics_json(const apf_effect *effect, apf_metrics metrics)
 {
-  return json_pack(
-      "{s:f, s:f, s:f, s:o}", "esr", m->esr, "esr_preemphasized", m->esr_preemphasized,
-      "l1_preemphasized", m->l1_preemphasized, "loudness_difference",
-      isfinite(m->loudness_difference) ? json_real(m->loudness_difference) : json_null());
+  json_t *json = json_object();
+  for (int i = 0; i < METRICS; i++) {
+    const double value = *metric(&metrics, i);
+    if (effect->takes_notes != (i >= PAIR_METRICS)) continue;
+    json_object_set_new(json, metric_fields[i].name,
+                        isfinite(value) ? json_real(value) : json_null());
+  }
+  return json;
 }
 
 /** How it ended; its presence says that the run has ended. No times: see the top. */
@@ -182,9 +186,9 @@ static apf_status write_result(run *r, const apf_train_result *result, const apf
                         json_real(r->best->effect->get(r->best, i)));
   json_t *json = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "end", ends[result->end], "reason",
                            result->reason, "steps", (json_int_t)result->steps, "before",
-                           metrics_json(&result->before), "after", metrics_json(&result->after),
-                           "parameters", parameters);
-  if (json && other) json_object_set_new(json, "after_fs", metrics_json(other));
+                           metrics_json(r->best->effect, result->before), "after",
+                           metrics_json(r->best->effect, result->after), "parameters", parameters);
+  if (json && other) json_object_set_new(json, "after_fs", metrics_json(r->best->effect, *other));
   char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
   json_decref(json);
   if (!text) return apf_fail(r->ctx, APF_ERR_MEMORY, "apf_train", "no memory for result.json");
@@ -201,7 +205,7 @@ static apf_status keep_best(run *r)
   for (int i = 0; i < r->model->tensor_count; i++)
     memcpy(r->best->tensors[i].values, r->model->tensors[i].values,
            (size_t)r->model->tensors[i].count * sizeof(double));
-  r->best_esr = r->valid_esr;
+  r->best_error = r->valid_error;
   return apf_model_save(r->ctx, r->best, path_in(r, "best.safetensors", path));
 }
 
@@ -209,14 +213,14 @@ static apf_status keep_best(run *r)
 static apf_status validate_step(run *r)
 {
   apf_metrics metrics;
-  if (r->other) {
-    APF_TRY(validate(r, r->other, r->model, &metrics));
-    r->other_esr = deciding_esr(r, &metrics);
+  if (r->model->effect->two_renderings) {
+    APF_TRY(apf_validation_run_other(r->validation, r->model, &metrics));
+    r->other_error = apf_deciding_error(r->model->effect, &metrics);
   }
-  APF_TRY(validate(r, r->renderer, r->model, &metrics));
-  r->valid_esr = deciding_esr(r, &metrics);
+  APF_TRY(apf_validation_run(r->validation, r->model, &metrics));
+  r->valid_error = apf_deciding_error(r->model->effect, &metrics);
   if (r->step == 0) r->before = metrics;
-  if (r->step == 0 || r->valid_esr < r->best_esr) return keep_best(r);
+  if (r->step == 0 || r->valid_error < r->best_error) return keep_best(r);
   return APF_OK;
 }
 
@@ -225,8 +229,9 @@ static int report(const run *r, double loss, apf_train_callback callback, void *
   apf_train_progress progress = {.step = r->step,
                                  .steps = r->config.steps,
                                  .loss = loss,
-                                 .valid_esr = r->valid_esr,
-                                 .best_esr = r->best_esr,
+                                 .error_name = apf_deciding_error_name(r->model->effect),
+                                 .valid_error = r->valid_error,
+                                 .best_error = r->best_error,
                                  .seconds = seconds_since(&r->start),
                                  .model = r->model};
   return callback ? callback(&progress, user) : 0;
@@ -237,6 +242,11 @@ static apf_status end_with(apf_train_result *result, apf_train_end end, const ch
   result->end = end;
   snprintf(result->reason, sizeof result->reason, "%s", reason);
   return APF_OK;
+}
+
+static bool is_due(const run *r, int64_t every)
+{
+  return r->step % (every * r->data.steps_per_epoch) == 0;
 }
 
 /** One step and what belongs to it; *over when the run has come to an end, told in `result`. */
@@ -255,7 +265,7 @@ static apf_status take_step(run *r, apf_train_callback callback, void *user,
   APF_TRY(status);
   r->step++;
   bool last = r->step >= r->config.steps || r->learner->converged;
-  bool validating = last || r->step % r->config.valid_every == 0;
+  bool validating = last || is_due(r, r->config.valid_every);
   if (validating) {
     status = validate_step(r);
     if (status == APF_ERR_NOT_FINITE) {
@@ -267,7 +277,7 @@ static apf_status take_step(run *r, apf_train_callback callback, void *user,
     APF_TRY(status);
   }
   write_metrics(r, loss, validating);
-  if (last || r->step % r->config.save_every == 0) APF_TRY(save_last(r));
+  if (last || is_due(r, r->config.save_every)) APF_TRY(save_last(r));
   int stop = report(r, loss, callback, user);
   if (r->learner->converged) return end_with(result, APF_TRAIN_CONVERGED, r->learner->reason);
   if (last) return end_with(result, APF_TRAIN_STEPS_DONE, "all steps were taken");
@@ -279,7 +289,6 @@ static apf_status take_step(run *r, apf_train_callback callback, void *user,
 /** From the present step to an end, then what is written at the end. */
 static apf_status train(run *r, apf_train_callback callback, void *user, apf_train_result *result)
 {
-  char path[PATH_SIZE];
   APF_TRY(open_metrics(r));
   for (bool over = r->step >= r->config.steps; !over;)
     APF_TRY(take_step(r, callback, user, result, &over));
@@ -287,15 +296,12 @@ static apf_status train(run *r, apf_train_callback callback, void *user, apf_tra
 
   result->steps = r->step;
   result->before = r->before;
+  const bool two = r->best->effect->two_renderings;
   apf_metrics other;
-  if (r->other) APF_TRY(validate(r, r->other, r->best, &other));
-  APF_TRY(validate(r, r->renderer, r->best, &result->after));
-  const apf_audio audio = {.sample_rate = r->valid.sample_rate,
-                           .channels = (int)r->valid.channels,
-                           .frames = r->valid.frames,
-                           .samples = r->rendered};
-  APF_TRY(apf_audio_write(r->ctx, path_in(r, "valid.wav", path), APF_AUDIO_FLOAT32, &audio));
-  if (result->end != APF_TRAIN_STOPPED) APF_TRY(write_result(r, result, r->other ? &other : NULL));
+  if (two) APF_TRY(apf_validation_run_other(r->validation, r->best, &other));
+  APF_TRY(apf_validation_run(r->validation, r->best, &result->after));
+  APF_TRY(apf_validation_write(r->validation, r->folder));
+  if (result->end != APF_TRAIN_STOPPED) APF_TRY(write_result(r, result, two ? &other : NULL));
   result->seconds = seconds_since(&r->start);
   return APF_OK;
 }
@@ -306,43 +312,18 @@ static void close_run(run *r)
 {
   if (r->metrics_file) fclose(r->metrics_file);
   apf_learner_destroy(r->learner);
-  apf_renderer_destroy(r->renderer);
-  apf_renderer_destroy(r->other);
+  apf_validation_destroy(r->validation);
   apf_model_destroy(r->best);
   apf_model_destroy(r->model);
-  free(r->rendered);
-  apf_pair_clear(&r->train);
-  apf_pair_clear(&r->valid);
+  apf_data_clear(&r->data);
   apf_config_clear(&r->config);
 }
 
-/** Renders the model's tensors with that variant, whichever was trained. */
-static apf_status create_variant(const run *r, const char *variant, apf_renderer **out)
-{
-  apf_model *model;
-  APF_TRY(apf_model_copy(r->ctx, r->model, &model));
-  apf_status status = apf_model_set_text(r->ctx, model, "variant", variant);
-  if (status == APF_OK)
-    status = apf_renderer_create(r->ctx, model, APF_F64, r->valid.channels, r->valid.frames,
-                                 r->valid.start, out);
-  apf_model_destroy(model);
-  return status;
-}
-
-/** What needs the model: its validation renderer and the best model beside it. */
+/** What needs the model: its validation and the best model beside it. */
 static apf_status open_validation(run *r)
 {
-  const apf_pair *valid = &r->valid;
-  r->rendered = malloc((size_t)(valid->channels * valid->frames) * sizeof *r->rendered);
-  if (!r->rendered)
-    return apf_fail(r->ctx, APF_ERR_MEMORY, "apf_train", "no memory for the validation part");
-  if (r->model->effect->two_renderings) {
-    APF_TRY(create_variant(r, "fs", &r->other));
-    APF_TRY(create_variant(r, "td", &r->renderer));
-  } else {
-    APF_TRY(apf_renderer_create(r->ctx, r->model, APF_F64, valid->channels, valid->frames,
-                                valid->start, &r->renderer));
-  }
+  APF_TRY(apf_validation_create(r->ctx, &r->config, &r->data, APF_PART_VALID, r->model,
+                                &r->validation));
   return apf_model_copy(r->ctx, r->model, &r->best);
 }
 
@@ -359,7 +340,7 @@ static apf_status refuse_existing_run(const run *r)
 static void record_origin(run *r)
 {
   char text[32];
-  snprintf(text, sizeof text, "%.17g", r->train.start);
+  snprintf(text, sizeof text, "%.17g", r->data.train.start);
   json_object_set_new(json_object_get(r->config.json, "set"), "origin", json_string(text));
 }
 
@@ -369,12 +350,12 @@ static apf_status begin(run *r, const apf_train_options *options)
   char path[PATH_SIZE];
   APF_TRY(apf_config_resolve(r->ctx, options, &r->config));
   APF_TRY(refuse_existing_run(r));
-  APF_TRY(apf_pairs_read(r->ctx, &r->config, &r->train, &r->valid));
+  APF_TRY(apf_data_read(r->ctx, &r->config, &r->data));
   r->ctx->seed = r->config.seed;
-  APF_TRY(apf_model_create(r->ctx, r->config.effect, r->train.sample_rate, &r->model));
+  APF_TRY(apf_model_create(r->ctx, r->config.effect, r->data.sample_rate, &r->model));
   if (r->model->effect->runs_on) record_origin(r);
   APF_TRY(apf_config_apply(r->ctx, &r->config, r->model));
-  APF_TRY(apf_learner_create(r->ctx, &r->config, &r->train, r->model, &r->learner));
+  APF_TRY(apf_learner_create(r->ctx, &r->config, &r->data, r->model, &r->learner));
   APF_TRY(open_validation(r));
   APF_TRY(apf_make_directory(r->ctx, r->folder));
   APF_TRY(validate_step(r));
@@ -393,7 +374,7 @@ apf_status apf_train(apf_context *ctx, const apf_train_options *options,
     return apf_fail(ctx, APF_ERR_ARGUMENT, __func__,
                     "options is NULL or was not made by apf_train_options_init");
   if (!options->out) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "options.out is NULL");
-  run r = {.ctx = ctx, .folder = options->out, .valid_esr = NAN, .best_esr = INFINITY};
+  run r = {.ctx = ctx, .folder = options->out, .valid_error = NAN, .best_error = INFINITY};
   clock_gettime(CLOCK_MONOTONIC, &r.start);
   apf_status status = begin(&r, options);
   if (status == APF_OK) status = train(&r, callback, user, result);
@@ -418,7 +399,7 @@ static apf_status read_ended(run *r, apf_train_result *result, bool *ended)
   json_decref(json);
   result->steps = r->step;
   result->before = r->before;
-  return validate(r, r->renderer, r->best, &result->after);
+  return apf_validation_run(r->validation, r->best, &result->after);
 }
 
 static apf_status reopen(run *r, int64_t steps)
@@ -426,7 +407,7 @@ static apf_status reopen(run *r, int64_t steps)
   char path[PATH_SIZE];
   APF_TRY(apf_config_read(r->ctx, path_in(r, "config.json", path), &r->config));
   r->ctx->seed = r->config.seed;
-  APF_TRY(apf_pairs_read(r->ctx, &r->config, &r->train, &r->valid));
+  APF_TRY(apf_data_read(r->ctx, &r->config, &r->data));
   APF_TRY(load_last(r));
   APF_TRY(open_validation(r));
   apf_model *best;
