@@ -10,11 +10,13 @@
  * Forward mode filters x_dot_t - sum_i a_dot_{t,i} y_{t-i} with the same coefficients.
  *
  * Every lane of a vector is a sequence and threads share the groups of lanes (allpole_lanes.h);
- * where sequences are few and long, lanes and threads are spans of time (allpole_spans.h).
+ * where sequences are few and long, lanes and threads are spans of time (allpole_spans.h). Order 1
+ * is the first-order recurrence with a sign (recurrence.h), unless frames are interpolated.
  */
 #include "cpu/cpu.h"
 
 #include "cpu/allpole_spans.h"
+#include "cpu/recurrence.h"
 
 #define AT(array, index) ((array) ? (array) + (index) : NULL)
 
@@ -149,6 +151,8 @@ apf_status APF_CPU(allpole_forward)(apf_context *ctx, int64_t B, int64_t T, int6
                                     const scalar *x, const scalar *a, const scalar *zi, scalar *y,
                                     scalar *zf)
 {
+  if (M == 1 && (F == 1 || F == T))
+    return APF_CPU(first_order_forward)(ctx, B, T, F, -1, x, a, zi, y, zf);
   const forward_arrays arrays = {
       .x = x, .a = a, .y = y, .stream = y != x && simd_should_stream(y, B, T)};
   return forward(ctx, B, T, F, M, &arrays, zi, zf);
@@ -159,6 +163,9 @@ apf_status APF_CPU(allpole_jvp)(apf_context *ctx, int64_t B, int64_t T, int64_t 
                                 const scalar *a, const scalar *zi, const scalar *y, scalar *y_dot,
                                 scalar *zf_dot)
 {
+  if (M == 1 && (F == 1 || F == T))
+    return APF_CPU(first_order_jvp)(ctx, B, T, F, -1, x_dot, a_dot, zi_dot, a, zi, y, y_dot,
+                                    zf_dot);
   const forward_arrays arrays = {.x = x_dot,
                                  .a = a,
                                  .a_dot = a_dot,
@@ -269,6 +276,8 @@ apf_status APF_CPU(allpole_backward)(apf_context *ctx, int64_t B, int64_t T, int
                                      const scalar *zi, const scalar *y, scalar *dx, scalar *da,
                                      scalar *dzi)
 {
+  if (M == 1 && (F == 1 || F == T))
+    return APF_CPU(first_order_backward)(ctx, B, T, F, -1, dy, dzf, a, zi, y, dx, da, dzi);
   const backward_arrays arrays = {
       .dy = dy,
       .a = a,

@@ -141,9 +141,9 @@ static inline svec svec_conj(svec a)
   return (svec){a.re, -a.im};
 }
 
-static inline svec svec_neg(svec a)
+static inline svec svec_scale(svec a, real factor)
 {
-  return (svec){-a.re, -a.im};
+  return (svec){a.re * factor, a.im * factor};
 }
 
 static inline scalar svec_lane(svec v, int i)
@@ -198,9 +198,9 @@ static inline svec svec_conj(svec a)
   return a;
 }
 
-static inline svec svec_neg(svec a)
+static inline svec svec_scale(svec a, real factor)
 {
-  return -a;
+  return a * factor;
 }
 
 static inline scalar svec_lane(svec v, int i)

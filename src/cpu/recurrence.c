@@ -12,6 +12,7 @@
  * the loop.
  */
 #include "cpu/cpu.h"
+#include "cpu/recurrence.h"
 #include "cpu/scan.h"
 
 static inline scalar scalar_or_zero(const scalar *array, int64_t i)
@@ -19,31 +20,35 @@ static inline scalar scalar_or_zero(const scalar *array, int64_t i)
   return array ? array[i] : scalar_of(0);
 }
 
-/** Coefficients of one sequence: an array, or (NULL) one value. */
+/** Coefficients of one sequence: an array, or (NULL) one value, times the sign. */
 typedef struct coefficients {
   const scalar *each;
   scalar value;
+  real sign;
 } coefficients;
 
-static coefficients coefficients_of(const scalar *a, int64_t b, int64_t F)
+static coefficients coefficients_of(const scalar *a, int64_t b, int64_t F, real sign)
 {
-  return F == 1 ? (coefficients){NULL, a[b]} : (coefficients){a + b * F, scalar_of(0)};
+  return F == 1 ? (coefficients){NULL, scalar_scale(a[b], sign), sign}
+                : (coefficients){a + b * F, scalar_of(0), sign};
 }
 
 static inline scalar coefficient_at(const coefficients *a, int64_t t)
 {
-  return a->each ? a->each[t] : a->value;
+  return a->each ? scalar_scale(a->each[t], a->sign) : a->value;
 }
 
 /** `constant` repeats, for the compiler, that a->each is NULL. */
 static inline svec coefficients_at(const coefficients *a, int64_t t, const int constant)
 {
-  return constant ? svec_of(a->value) : svec_load(a->each + t);
+  return constant ? svec_of(a->value) : svec_scale(svec_load(a->each + t), a->sign);
 }
 
-/** The recurrence out[t] = a[t] out[t-1] + drive[t], drive = x[t] + a_dot[t] y[t-1]. */
+/** The recurrence out[t] = a[t] out[t-1] + drive[t], drive = x[t] + a_dot[t] y[t-1]; both
+ *  coefficients times the sign. */
 typedef struct forward_arrays {
   int64_t T, F;
+  real sign;
   const scalar *x, *a;          /* x NULL: zeros, in forward mode only */
   const scalar *a_dot, *y, *zi; /* forward mode: a_dot NULL leaves its term out, y[-1] = zi */
   const scalar *start;          /* out[-1], NULL: zeros */
@@ -61,8 +66,9 @@ typedef struct forward_row {
 static forward_row forward_row_of(const forward_arrays *p, int64_t b)
 {
   return (forward_row){
-      .a = coefficients_of(p->a, b, p->F),
-      .a_dot = p->a_dot ? coefficients_of(p->a_dot, b, p->F) : (coefficients){.each = NULL},
+      .a = coefficients_of(p->a, b, p->F, p->sign),
+      .a_dot =
+          p->a_dot ? coefficients_of(p->a_dot, b, p->F, p->sign) : (coefficients){.each = NULL},
       .x = p->x ? p->x + b * p->T : NULL,
       .y = p->a_dot ? p->y + b * p->T : NULL,
       .zi = scalar_or_zero(p->zi, b),
@@ -165,25 +171,27 @@ static apf_status forward(apf_context *ctx, int64_t B, const forward_arrays *arr
   return APF_CPU(scan_sequences)(ctx, &op);
 }
 
-apf_status APF_CPU(recurrence_forward)(apf_context *ctx, int64_t B, int64_t T, int64_t F,
-                                       const scalar *x, const scalar *a, const scalar *zi,
-                                       scalar *y, scalar *zf)
+apf_status APF_CPU(first_order_forward)(apf_context *ctx, int64_t B, int64_t T, int64_t F,
+                                        real sign, const scalar *x, const scalar *a,
+                                        const scalar *zi, scalar *y, scalar *zf)
 {
-  const forward_arrays arrays = {.T = T, .F = F, .x = x, .a = a, .start = zi, .out = y, .end = zf};
+  const forward_arrays arrays = {
+      .T = T, .F = F, .sign = sign, .x = x, .a = a, .start = zi, .out = y, .end = zf};
   return forward(ctx, B, &arrays);
 }
 
-apf_status APF_CPU(recurrence_jvp)(apf_context *ctx, int64_t B, int64_t T, int64_t F,
-                                   const scalar *x_dot, const scalar *a_dot, const scalar *zi_dot,
-                                   const scalar *a, const scalar *zi, const scalar *y,
-                                   scalar *y_dot, scalar *zf_dot)
+apf_status APF_CPU(first_order_jvp)(apf_context *ctx, int64_t B, int64_t T, int64_t F, real sign,
+                                    const scalar *x_dot, const scalar *a_dot, const scalar *zi_dot,
+                                    const scalar *a, const scalar *zi, const scalar *y,
+                                    scalar *y_dot, scalar *zf_dot)
 {
-  const forward_arrays arrays = {T, F, x_dot, a, a_dot, y, zi, zi_dot, y_dot, zf_dot};
+  const forward_arrays arrays = {T, F, sign, x_dot, a, a_dot, y, zi, zi_dot, y_dot, zf_dot};
   return forward(ctx, B, &arrays);
 }
 
 typedef struct backward_arrays {
   int64_t T, F;
+  real sign;
   const scalar *dy, *dzf, *a, *zi, *y;
   scalar *dx, *da, *dzi;
 } backward_arrays;
@@ -202,7 +210,7 @@ static backward_row backward_row_of(const backward_arrays *p, int64_t b)
 {
   return (backward_row){
       .T = p->T,
-      .a = coefficients_of(p->a, b, p->F),
+      .a = coefficients_of(p->a, b, p->F, p->sign),
       .dy = p->dy + b * p->T,
       .y = p->da ? p->y + b * p->T : NULL,
       .zi = scalar_or_zero(p->zi, b),
@@ -228,7 +236,8 @@ static inline scalar backward_sample(const backward_row *r, int64_t t, scalar la
   const scalar dx = scalar_affine_apply(backward_map(r, t), later);
   if (r->dx) r->dx[t] = dx;
   if (r->da) {
-    const scalar da = scalar_mul(scalar_conj(t > 0 ? r->y[t - 1] : r->zi), dx);
+    const scalar before = scalar_scale(t > 0 ? r->y[t - 1] : r->zi, r->a.sign);
+    const scalar da = scalar_mul(scalar_conj(before), dx);
     if (r->a.each)
       r->da[t] = da;
     else
@@ -253,7 +262,7 @@ static inline scalar run_backward_span(const backward_row *r, int64_t from, int6
       later = svec_first(dx);
       if (r->dx) svec_store(r->dx + t, dx);
       if (!r->da) continue;
-      const svec before = svec_conj(svec_load(r->y + t - 1));
+      const svec before = svec_scale(svec_conj(svec_load(r->y + t - 1)), r->a.sign);
       if (constant)
         part = svec_mul_add(before, dx, part);
       else
@@ -306,15 +315,19 @@ static void finish_backward(const void *arrays, int64_t b, scalar state, const w
   const backward_arrays *p = arrays;
   if (p->da && p->F == 1) p->da[b] = wide_round(sums[0]);
   if (!p->dzi) return;
-  p->dzi[b] = p->T > 0 ? scalar_mul(scalar_conj(p->a[b * p->F]), state) : state;
+  if (p->T > 0) {
+    const coefficients a = coefficients_of(p->a, b, p->F, p->sign);
+    state = scalar_mul(scalar_conj(coefficient_at(&a, 0)), state);
+  }
+  p->dzi[b] = state;
 }
 
-apf_status APF_CPU(recurrence_backward)(apf_context *ctx, int64_t B, int64_t T, int64_t F,
-                                        const scalar *dy, const scalar *dzf, const scalar *a,
-                                        const scalar *zi, const scalar *y, scalar *dx, scalar *da,
-                                        scalar *dzi)
+apf_status APF_CPU(first_order_backward)(apf_context *ctx, int64_t B, int64_t T, int64_t F,
+                                         real sign, const scalar *dy, const scalar *dzf,
+                                         const scalar *a, const scalar *zi, const scalar *y,
+                                         scalar *dx, scalar *da, scalar *dzi)
 {
-  const backward_arrays arrays = {T, F, dy, dzf, a, zi, y, dx, da, dzi};
+  const backward_arrays arrays = {T, F, sign, dy, dzf, a, zi, y, dx, da, dzi};
   const scan_operator op = {.arrays = &arrays,
                             .B = B,
                             .T = T,
@@ -324,4 +337,27 @@ apf_status APF_CPU(recurrence_backward)(apf_context *ctx, int64_t B, int64_t T, 
                             .run = run_backward,
                             .finish = finish_backward};
   return APF_CPU(scan_sequences)(ctx, &op);
+}
+
+apf_status APF_CPU(recurrence_forward)(apf_context *ctx, int64_t B, int64_t T, int64_t F,
+                                       const scalar *x, const scalar *a, const scalar *zi,
+                                       scalar *y, scalar *zf)
+{
+  return APF_CPU(first_order_forward)(ctx, B, T, F, 1, x, a, zi, y, zf);
+}
+
+apf_status APF_CPU(recurrence_jvp)(apf_context *ctx, int64_t B, int64_t T, int64_t F,
+                                   const scalar *x_dot, const scalar *a_dot, const scalar *zi_dot,
+                                   const scalar *a, const scalar *zi, const scalar *y,
+                                   scalar *y_dot, scalar *zf_dot)
+{
+  return APF_CPU(first_order_jvp)(ctx, B, T, F, 1, x_dot, a_dot, zi_dot, a, zi, y, y_dot, zf_dot);
+}
+
+apf_status APF_CPU(recurrence_backward)(apf_context *ctx, int64_t B, int64_t T, int64_t F,
+                                        const scalar *dy, const scalar *dzf, const scalar *a,
+                                        const scalar *zi, const scalar *y, scalar *dx, scalar *da,
+                                        scalar *dzi)
+{
+  return APF_CPU(first_order_backward)(ctx, B, T, F, 1, dy, dzf, a, zi, y, dx, da, dzi);
 }

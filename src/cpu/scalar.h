@@ -40,6 +40,11 @@ static inline scalar scalar_conj(scalar a)
   return (scalar){a.re, -a.im};
 }
 
+static inline scalar scalar_scale(scalar a, real factor)
+{
+  return (scalar){a.re * factor, a.im * factor};
+}
+
 #else
 
 static inline scalar scalar_of(real re)
@@ -70,6 +75,11 @@ static inline scalar scalar_neg(scalar a)
 static inline scalar scalar_conj(scalar a)
 {
   return a;
+}
+
+static inline scalar scalar_scale(scalar a, real factor)
+{
+  return a * factor;
 }
 
 #endif
