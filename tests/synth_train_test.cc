@@ -127,7 +127,7 @@ TEST_F(SynthTrain, EveryFilterAndVariantTrains)
 {
   options.epochs = 1;
   for (const char *filter : {"filter=lp", "filter=coeff"})
-    for (const char *variant : {"variant=td", "variant=fs"}) {
+    for (const char *variant : {"variant=td", "variant=fs", "variant=lstm"}) {
       settings[1] = filter, settings[2] = variant, settings[3] = "window=256";
       options.set_count = 4;
       options.out = (out = (dir / (std::string(filter) + variant)).string()).c_str();

@@ -5,6 +5,7 @@
 
 #include "core/random.h"
 #include "effects/encoder.h"
+#include "effects/synth_lstm.h"
 #include "effects/synth_voice.h"
 
 enum { FEATURE_FFT = 1024, FEATURE_BANDS = 128 };
@@ -12,10 +13,12 @@ static const double FEATURE_FLOOR = 1e-7;
 
 static const apf_option_info options[] = {
     {"filter", "lp|coeff", "lp", "lp: a low-pass whose cutoff moves; coeff: any filter of order 2"},
-    {"variant", "td|fs", "td", "td: through the recursion; fs: frequency-sampled frames"},
+    {"variant", "td|fs|lstm", "td",
+     "td: through the recursion; fs: frequency-sampled frames; lstm: a network in its place"},
     {"window", "integer", "1024", "samples; the frames of fs"},
     {"channels", "integer", "64", "of the encoder's convolutions"},
     {"dropout", "number", "0.25", "rate of the encoder's heads in training"},
+    {"hidden", "integer", "64", "values that the lstm carries from sample to sample"},
 };
 
 /** The encoder's heads for one number a note, with the ranges that 0 and 1 stand for. */
@@ -41,9 +44,20 @@ static bool option_is(const apf_model *model, const char *name, const char *text
   return strcmp(apf_model_option_text(model, name), text) == 0;
 }
 
+static int64_t hidden_units(const apf_model *model)
+{
+  return (int64_t)option_number(model, "hidden");
+}
+
+/** Cutoff and resonance instead of logits. */
+static bool reads_curves(const apf_model *model)
+{
+  return option_is(model, "filter", "lp") || option_is(model, "variant", "lstm");
+}
+
 static apf_encoder_settings encoder_settings(const apf_model *model)
 {
-  const bool lp = option_is(model, "filter", "lp");
+  const bool lp = reads_curves(model);
   apf_encoder_settings s = {.channels = (int64_t)option_number(model, "channels"),
                             .temporal_values = lp ? 1 : APF_VOICE_LOGITS,
                             .temporal_sigmoid = lp,
@@ -59,7 +73,7 @@ static apf_status check_options(apf_context *ctx, const apf_model *model)
 {
   const double window = option_number(model, "window");
   const double channels = option_number(model, "channels");
-  const double dropout = option_number(model, "dropout");
+  const double dropout = option_number(model, "dropout"), hidden = option_number(model, "hidden");
   if (!(window >= 2 * APF_VOICE_HOP && window <= 65536))
     return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_synth",
                     "window is %g samples, expected %d to 65536: frames are %d samples apart",
@@ -70,6 +84,26 @@ static apf_status check_options(apf_context *ctx, const apf_model *model)
   if (!(dropout >= 0 && dropout < 1))
     return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_synth", "dropout is %g, expected 0 <= dropout < 1",
                     dropout);
+  if (!(hidden >= 1 && hidden <= 4096))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_synth", "hidden is %g, expected 1 to 4096", hidden);
+  return APF_OK;
+}
+
+/** `count` values uniform in -bound..bound. */
+static void draw(uint64_t seed, int stream, int64_t count, double bound, double *values)
+{
+  apf_random random = apf_random_start(seed, (uint64_t)stream);
+  for (int64_t k = 0; k < count; k++) values[k] = bound * (2 * apf_random_uniform(&random) - 1);
+}
+
+static apf_status initialise_lstm(apf_context *ctx, apf_model *model, uint64_t seed)
+{
+  for (int i = 0; i < APF_SYNTH_LSTM_TENSORS; i++) {
+    const apf_synth_lstm_tensor t = apf_synth_lstm_tensor_at(hidden_units(model), i);
+    double *values = apf_model_add_tensor(model, t.name, t.rank, t.shape);
+    if (!values) return apf_fail(ctx, APF_ERR_MEMORY, "apf_synth", "no memory for a synth");
+    draw(seed, model->tensor_count, apf_product(t.rank, t.shape), t.bound, values);
+  }
   return APF_OK;
 }
 
@@ -79,15 +113,13 @@ static apf_status initialise(apf_context *ctx, apf_model *model, uint64_t seed)
   const apf_encoder_settings settings = encoder_settings(model);
   apf_encoder_tensor tensor;
   for (int i = 0; apf_encoder_tensor_at(&settings, i, &tensor); i++) {
-    apf_random random = apf_random_start(seed, (uint64_t)i);
     double *values = apf_model_add_tensor(model, tensor.name, tensor.rank, tensor.shape);
     if (!values) return apf_fail(ctx, APF_ERR_MEMORY, "apf_synth", "no memory for a synth");
     const int64_t count = apf_product(tensor.rank, tensor.shape);
-    for (int64_t k = 0; k < count; k++)
-      values[k] =
-          tensor.constant ? tensor.bound : tensor.bound * (2 * apf_random_uniform(&random) - 1);
+    if (!tensor.constant) draw(seed, i, count, tensor.bound, values);
+    for (int64_t k = 0; tensor.constant && k < count; k++) values[k] = tensor.bound;
   }
-  return APF_OK;
+  return option_is(model, "variant", "lstm") ? initialise_lstm(ctx, model, seed) : APF_OK;
 }
 
 /* --- equations -------------------------------------------------------------------------------- */
@@ -115,7 +147,7 @@ static apf_voice_controls listen(apf_graph *g, const apf_model *model, apf_var x
                           .osc_gain = control(g, &out, OSC_GAIN),
                           .dist_gain = control(g, &out, DIST_GAIN),
                           .alpha = control(g, &out, ALPHA)};
-  if (option_is(model, "filter", "lp")) {
+  if (reads_curves(model)) {
     apf_var curve = apf_reshape(g, out.temporal, APF_SHAPE(B, F));
     c.cutoff = apf_graph_output(g, curve, APF_SYNTH_CUTOFF);
     c.resonance = control(g, &out, RESONANCE);
@@ -123,6 +155,12 @@ static apf_voice_controls listen(apf_graph *g, const apf_model *model, apf_var x
     c.logits = apf_graph_output(g, out.temporal, APF_SYNTH_LOGITS);
   }
   return c;
+}
+
+static apf_voice_variant variant_of(const apf_model *model)
+{
+  if (option_is(model, "variant", "lstm")) return APF_VOICE_LSTM;
+  return option_is(model, "variant", "fs") ? APF_VOICE_FS : APF_VOICE_TD;
 }
 
 /** x (1, B, 1, T): B notes. */
@@ -135,9 +173,10 @@ static apf_var describe(apf_graph *g, const apf_model *model, apf_signal signal)
   const apf_voice_controls controls = listen(g, model, x, step);
   const apf_voice_settings settings = {
       .filter = option_is(model, "filter", "lp") ? APF_VOICE_LP : APF_VOICE_COEFF,
-      .variant = option_is(model, "variant", "td") ? APF_VOICE_TD : APF_VOICE_FS,
+      .variant = variant_of(model),
       .sample_rate = model->sample_rate,
       .samples = T,
+      .hidden = hidden_units(model),
       .window = (int64_t)option_number(model, "window")};
   const apf_voice voice = apf_synth_voice(g, &settings, signal.notes, &controls);
   return apf_reshape(g, voice.wet, shape);

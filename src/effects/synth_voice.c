@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "effects/synth_lstm.h"
+
 static const double LOWEST_HZ = 100, HIGHEST_HZ = 8000, LOWEST_Q = 0.7071, HIGHEST_Q = 8;
 static const double PI = 3.14159265358979323846;
 /* Keeps the poles off the unit circle and the envelope off its corners. */
@@ -47,17 +49,24 @@ static apf_var frequency_sampled(apf_graph *g, const apf_voice_settings *s, cons
                          APF_VOICE_HOP);
 }
 
+static apf_var filter(apf_graph *g, const apf_voice_settings *s, const apf_voice_controls *c,
+                      apf_voice *v)
+{
+  if (s->variant == APF_VOICE_LSTM)
+    return apf_synth_lstm(g, s->hidden, v->dry, c->cutoff, c->resonance, NULL);
+  coefficients(g, s, c, v);
+  if (s->variant == APF_VOICE_FS) return frequency_sampled(g, s, v);
+  return apf_fir(g, apf_allpole(g, v->dry, v->a, APF_NO_VAR), v->b, APF_NO_VAR);
+}
+
 apf_voice apf_synth_voice(apf_graph *g, const apf_voice_settings *s, apf_notes notes,
                           const apf_voice_controls *c)
 {
-  apf_voice v;
+  apf_voice v = {.a = APF_NO_VAR};
   apf_var osc = apf_oscillator(g, notes.f0, notes.phase, c->osc_shape, s->sample_rate, s->samples);
   v.envelope = apf_envelope(g, notes.duration, c->alpha, s->sample_rate, STABILITY, s->samples);
   v.dry = apf_mul(g, apf_mul(g, osc, column(g, c->osc_gain)), v.envelope);
-  coefficients(g, s, c, &v);
-  v.filtered = s->variant == APF_VOICE_FS
-                   ? frequency_sampled(g, s, &v)
-                   : apf_fir(g, apf_allpole(g, v.dry, v.a, APF_NO_VAR), v.b, APF_NO_VAR);
+  v.filtered = filter(g, s, c, &v);
   v.wet = apf_tanh(g, apf_mul(g, v.filtered, column(g, c->dist_gain)));
   return v;
 }

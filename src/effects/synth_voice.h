@@ -15,7 +15,7 @@
 #include "effects/effect.h"
 
 typedef enum apf_voice_filter { APF_VOICE_LP, APF_VOICE_COEFF } apf_voice_filter;
-typedef enum apf_voice_variant { APF_VOICE_TD, APF_VOICE_FS } apf_voice_variant;
+typedef enum apf_voice_variant { APF_VOICE_TD, APF_VOICE_FS, APF_VOICE_LSTM } apf_voice_variant;
 
 enum { APF_VOICE_HOP = 32, APF_VOICE_LOGITS = 5 };
 
@@ -24,6 +24,7 @@ typedef struct apf_voice_settings {
   apf_voice_variant variant;
   double sample_rate;
   int64_t samples;
+  int64_t hidden; /**< units of the `lstm`, which reads the controls of `lp` */
   int64_t window; /**< samples, for frequency sampling; every window hops by APF_VOICE_HOP */
 } apf_voice_settings;
 
@@ -37,7 +38,7 @@ typedef struct apf_voice_controls {
 
 typedef struct apf_voice {
   apf_var envelope, dry, filtered, wet; /**< (B, samples) */
-  apf_var a, b;                         /**< (B, F, 2), (B, F, 3) */
+  apf_var a, b;                         /**< (B, F, 2), (B, F, 3); none of `lstm` */
 } apf_voice;
 
 apf_voice apf_synth_voice(apf_graph *g, const apf_voice_settings *settings, apf_notes notes,

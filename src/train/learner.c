@@ -49,6 +49,9 @@ apf_status apf_learner_create(apf_context *ctx, const apf_train_config *config,
 {
   apf_learner start = {
       .ctx = ctx, .config = config, .train = &data->train, .notes = &data->notes, .model = model};
+  if (config->method == APF_METHOD_LM && strcmp(config->effect, "compressor") != 0)
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
+                    "optimizer is lm, which is for the compressor; expected sgd, adam or adamw");
   if (config->method == APF_METHOD_LM) return apf_lm_learner_create(&start, out);
   return apf_gradient_learner_create(&start, out);
 }

@@ -57,18 +57,18 @@ std::vector<double> numbers(const std::string &json, const char *key)
 }
 
 /** Steps amplify rounding: each may be off by what the file says of a nudge of the input, or in
- *  float of the published code in float up to that step. */
+ *  float of some times what the published code is off in float up to that step. */
 void compare_steps(golden::Case &c, const char *name, const std::vector<double> &got)
 {
   const std::vector<double> want = c.values(name);
   const std::vector<double> moves = numbers(c.setting("rel_change_if_audio_moves_by_1e_14"), name);
   const std::vector<double> floats = numbers(c.setting("float32_rel_err_per_step"), name);
-  double worst64 = 0, worst32 = 0, so_far = 1e-6;
+  double worst64 = 0, worst32 = 0, so_far = 1e-4;
   for (size_t k = 0; k < got.size(); k++) {
     const double error = std::abs(got[k] / want[k] - 1);
     worst64 = std::max(worst64, error / std::max(1e-8, 1e5 * moves[k]));
     so_far = std::max(so_far, floats[k]);
-    worst32 = std::max(worst32, error / (10 * so_far));
+    worst32 = std::max(worst32, error / (30 * so_far));
   }
   const double worst = c.dtype() == APF_F64 ? worst64 : worst32;
   if (!(worst <= 1))
