@@ -1,6 +1,10 @@
+#include "support/reference.h"
 #include "support/support.h"
 
 #include <algorithm>
+
+APF_REFERENCE_REAL(direct_to_reflection_forward)
+APF_REFERENCE_REAL(direct_to_reflection_backward)
 
 class DirectToReflection : public OnEveryBackend {
  protected:
@@ -25,8 +29,32 @@ class DirectToReflection : public OnEveryBackend {
     APF_EXPECT_OK(op::direct_to_reflection_backward<T>(ctx, N, M, up.data(), in.data(), da.data()));
     return da.values();
   }
+  /** The fast kernels against the plain ones, to `tolerance` of the peak. */
+  template <class T>
+  void expect_reference(int64_t N, int64_t M, double tolerance)
+  {
+    SCOPED_TRACE("N " + std::to_string(N) + " M " + std::to_string(M));
+    const auto a = step_up<T>(N, M, random_values<T>(N * M, 1, 0.2));
+    const auto dk = random_values<T>(N * M, 2);
+    std::vector<T> k(N * M), da(N * M);
+    APF_ASSERT_OK(reference::direct_to_reflection_forward<T>(ctx, N, M, a.data(), k.data()));
+    APF_ASSERT_OK(
+        reference::direct_to_reflection_backward<T>(ctx, N, M, dk.data(), k.data(), da.data()));
+
+    EXPECT_LE(relative_error(forward<T>(N, M, a), k), tolerance);
+    EXPECT_LE(relative_error(backward<T>(N, M, dk, k), da), tolerance);
+  }
 };
 APF_ON_EVERY_BACKEND(DirectToReflection);
+
+TEST_P(DirectToReflection, FastKernelEqualsReference)
+{
+  for (int64_t N : {1, 3, 31, 33, 100})
+    for (int64_t M : {1, 2, 3, 4, 6, 7, 16, 22, 64}) {
+      expect_reference<float>(N, M, 2e-5);
+      expect_reference<double>(N, M, 1e-12);
+    }
+}
 
 TEST_P(DirectToReflection, WorkedExample)
 {

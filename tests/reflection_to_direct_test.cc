@@ -1,6 +1,10 @@
+#include "support/reference.h"
 #include "support/support.h"
 
 #include <complex>
+
+APF_REFERENCE_REAL(reflection_to_direct_forward)
+APF_REFERENCE_REAL(reflection_to_direct_backward)
 
 class ReflectionToDirect : public OnEveryBackend {
  protected:
@@ -18,8 +22,31 @@ class ReflectionToDirect : public OnEveryBackend {
     APF_EXPECT_OK(op::reflection_to_direct_backward<T>(ctx, N, M, up.data(), in.data(), dk.data()));
     return dk.values();
   }
+  /** The fast kernels against the plain ones, to `tolerance` of the peak. */
+  template <class T>
+  void expect_reference(int64_t N, int64_t M, double tolerance)
+  {
+    SCOPED_TRACE("N " + std::to_string(N) + " M " + std::to_string(M));
+    const auto k = random_values<T>(N * M, 1, 0.4), da = random_values<T>(N * M, 2);
+    std::vector<T> a(N * M), dk(N * M);
+    APF_ASSERT_OK(reference::reflection_to_direct_forward<T>(ctx, N, M, k.data(), a.data()));
+    APF_ASSERT_OK(
+        reference::reflection_to_direct_backward<T>(ctx, N, M, da.data(), k.data(), dk.data()));
+
+    EXPECT_LE(relative_error(forward<T>(N, M, k), a), tolerance);
+    EXPECT_LE(relative_error(backward<T>(N, M, da, k), dk), tolerance);
+  }
 };
 APF_ON_EVERY_BACKEND(ReflectionToDirect);
+
+TEST_P(ReflectionToDirect, FastKernelEqualsReference)
+{
+  for (int64_t N : {1, 3, 31, 33, 100})
+    for (int64_t M : {1, 2, 3, 4, 6, 7, 16, 22, 64}) {
+      expect_reference<float>(N, M, 2e-5);
+      expect_reference<double>(N, M, 1e-12);
+    }
+}
 
 TEST_P(ReflectionToDirect, WorkedExample)
 {

@@ -8,32 +8,27 @@
  *   g^(m)[i] = c (g^(m-1)[i] - k[m] g^(m-1)[m-i]);   da = g^(M)
  *
  * M^2 multiply-adds a row.
+ *
+ * Lanes are rows.
  */
 #include "cpu/cpu.h"
 #include "cpu/reflection.h"
 
-#include <string.h>
-
-/** v[i] = (v[i] - k v[n-1-i]) / (1 - k^2) for the first n. */
-static void remove_reversed(int64_t n, real k, real *v)
+static inline vreal inverse_of_loss(vreal k)
 {
-  const real scale = 1 / ((1 - k) * (1 + k));
-  for (int64_t i = 0, j = n - 1; i <= j; i++, j--) {
-    const real vi = v[i], vj = v[j];
-    v[i] = scale * (vi - k * vj);
-    v[j] = scale * (vj - k * vi);
-  }
+  return 1 / ((1 - k) * (1 + k));
 }
 
 apf_status APF_CPU(direct_to_reflection_forward)(apf_context *ctx, int64_t N, int64_t M,
                                                  const real *a, real *k)
 {
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
-  for (int64_t n = 0; n < N; n++) {
-    real row[APF_MAX_ORDER];
-    memcpy(row, a + n * M, (size_t)M * sizeof(real));
-    for (int64_t m = M; m >= 1; m--) remove_reversed(m - 1, row[m - 1], row);
-    memcpy(k + n * M, row, (size_t)M * sizeof(real));
+  for (int64_t n = 0; n < N; n += SIMD_LANES) {
+    vreal rows[APF_MAX_ORDER];
+    simd_load_columns(a + n * M, M, reflection_rows(n, N), M, 0, rows);
+    for (int64_t m = M; m >= 1; m--)
+      reflection_mix(m - 1, -rows[m - 1], inverse_of_loss(rows[m - 1]), rows);
+    simd_store_columns(k + n * M, M, reflection_rows(n, N), M, false, rows);
   }
   return APF_OK;
 }
@@ -42,18 +37,20 @@ apf_status APF_CPU(direct_to_reflection_backward)(apf_context *ctx, int64_t N, i
                                                   const real *dk, const real *k, real *da)
 {
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
-  for (int64_t n = 0; n < N; n++) {
-    real levels[REFLECTION_LEVELS], g[APF_MAX_ORDER];
-    reflection_levels(M, k + n * M, levels);
+  for (int64_t n = 0; n < N; n += SIMD_LANES) {
+    vreal levels[REFLECTION_LEVELS], rows[APF_MAX_ORDER], g[APF_MAX_ORDER];
+    simd_load_columns(k + n * M, M, reflection_rows(n, N), M, 0, rows);
+    simd_load_columns(dk + n * M, M, reflection_rows(n, N), M, 0, g);
+    reflection_levels(M, rows, levels);
     for (int64_t m = 1; m <= M; m++) {
-      const real km = k[n * M + m - 1];
-      const real *below = levels + reflection_level(m - 1);
-      real sum = 0;
+      const vreal km = rows[m - 1], inverse = inverse_of_loss(km);
+      const vreal *below = levels + reflection_level(m - 1);
+      vreal sum = simd_set(0);
       for (int64_t i = 0; i < m - 1; i++) sum += g[i] * (km * below[i] - below[m - 2 - i]);
-      g[m - 1] = dk[n * M + m - 1] + sum / ((1 - km) * (1 + km));
-      remove_reversed(m - 1, km, g);
+      g[m - 1] += inverse * sum;
+      reflection_mix(m - 1, -km, inverse, g);
     }
-    memcpy(da + n * M, g, (size_t)M * sizeof(real));
+    simd_store_columns(da + n * M, M, reflection_rows(n, N), M, false, g);
   }
   return APF_OK;
 }

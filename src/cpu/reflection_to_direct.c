@@ -8,33 +8,21 @@
  *   g^(m-1)[i] = g^(m)[i] + k[m] g^(m)[m-i]
  *
  * M^2 multiply-adds a row.
+ *
+ * Lanes are rows.
  */
 #include "cpu/cpu.h"
 #include "cpu/reflection.h"
-
-#include <string.h>
-
-/** One level up (or, for the adjoint, down) in place: v[i] += k v[n-1-i] for the first n. */
-static void add_reversed(int64_t n, real k, real *v)
-{
-  for (int64_t i = 0, j = n - 1; i <= j; i++, j--) {
-    const real vi = v[i], vj = v[j];
-    v[i] = vi + k * vj;
-    v[j] = vj + k * vi;
-  }
-}
 
 apf_status APF_CPU(reflection_to_direct_forward)(apf_context *ctx, int64_t N, int64_t M,
                                                  const real *k, real *a)
 {
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
-  for (int64_t n = 0; n < N; n++) {
-    real row[APF_MAX_ORDER];
-    for (int64_t m = 1; m <= M; m++) {
-      row[m - 1] = k[n * M + m - 1];
-      add_reversed(m - 1, row[m - 1], row);
-    }
-    memcpy(a + n * M, row, (size_t)M * sizeof(real));
+  for (int64_t n = 0; n < N; n += SIMD_LANES) {
+    vreal rows[APF_MAX_ORDER];
+    simd_load_columns(k + n * M, M, reflection_rows(n, N), M, 0, rows);
+    for (int64_t m = 1; m <= M; m++) reflection_mix(m - 1, rows[m - 1], simd_set(1), rows);
+    simd_store_columns(a + n * M, M, reflection_rows(n, N), M, false, rows);
   }
   return APF_OK;
 }
@@ -43,18 +31,17 @@ apf_status APF_CPU(reflection_to_direct_backward)(apf_context *ctx, int64_t N, i
                                                   const real *da, const real *k, real *dk)
 {
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
-  for (int64_t n = 0; n < N; n++) {
-    real levels[REFLECTION_LEVELS], g[APF_MAX_ORDER];
-    reflection_levels(M, k + n * M, levels);
-    memcpy(g, da + n * M, (size_t)M * sizeof(real));
+  for (int64_t n = 0; n < N; n += SIMD_LANES) {
+    vreal levels[REFLECTION_LEVELS], rows[APF_MAX_ORDER], g[APF_MAX_ORDER];
+    simd_load_columns(k + n * M, M, reflection_rows(n, N), M, 0, rows);
+    simd_load_columns(da + n * M, M, reflection_rows(n, N), M, 0, g);
+    reflection_levels(M, rows, levels);
     for (int64_t m = M; m >= 1; m--) {
-      const real *below = levels + reflection_level(m - 1);
-      real sum = g[m - 1];
-      for (int64_t i = 0; i < m - 1; i++) sum += g[i] * below[m - 2 - i];
-      add_reversed(m - 1, k[n * M + m - 1], g);
-      g[m - 1] = sum;
+      const vreal *below = levels + reflection_level(m - 1);
+      for (int64_t i = 0; i < m - 1; i++) g[m - 1] += g[i] * below[m - 2 - i];
+      reflection_mix(m - 1, rows[m - 1], simd_set(1), g);
     }
-    memcpy(dk + n * M, g, (size_t)M * sizeof(real));
+    simd_store_columns(dk + n * M, M, reflection_rows(n, N), M, false, g);
   }
   return APF_OK;
 }
