@@ -427,6 +427,42 @@ TEST_F(Cli, KilledRunResumesBitForBit)
     EXPECT_EQ(slurp(dir / "whole" / name), slurp(dir / "killed" / name)) << name;
 }
 
+TEST_F(Cli, KilledSynthRunResumesBitForBit)
+{
+  const std::string audio = std::string(APF_EXAMPLES) + "/audio/acid_a";
+  const auto synth = [&](const std::string &out) {
+    return std::vector<std::string>{"train",     "synth",
+                                    "--input",   audio + ".flac",
+                                    "--notes",   audio + "_notes.csv",
+                                    "--out",     out,
+                                    "--set",     "channels=2",
+                                    "--batch",   "14",
+                                    "--epochs",  "4",
+                                    "--threads", "1"};
+  };
+  Outcome whole = run(synth("whole"));
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  EXPECT_NE(whole.out.find("validation MSS"), std::string::npos) << whole.out;
+  EXPECT_TRUE(fs::exists(dir / "whole/report/curves.svg"));
+
+  pid_t pid = start(synth("killed"));
+  for (int sitting = 0; sitting < 3; sitting++) {
+    wait_for_growth("killed/metrics.jsonl", pid);
+    kill(pid, SIGKILL);
+    finish(pid);
+    const bool begun = fs::exists(dir / "killed/config.json");
+    pid = start(begun ? std::vector<std::string>{"train", "--resume", "killed", "--threads", "1"}
+                      : synth("killed"));
+  }
+  Outcome last = finish(pid);
+
+  ASSERT_EQ(last.code, 0) << last.err;
+  for (const char *name : kRunFiles)
+    EXPECT_EQ(slurp(dir / "whole" / name), slurp(dir / "killed" / name)) << name;
+  const Outcome test = run({"evaluate", "--run", "killed", "--part", "test", "--json"});
+  EXPECT_NE(test.out.find("{\"mss\": "), std::string::npos) << test.err;
+}
+
 TEST_F(Cli, InterruptEndsCleanlyAndResumeGoesOn)
 {
   write_pair(2);
