@@ -1,5 +1,6 @@
 /** Rates and phases of a track: weighted least squares of harmonics, rate by rate. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,6 +167,26 @@ static int keep_valleys(apf_lfo_guess *grid, int n)
   return kept;
 }
 
+/** A half, third or quarter of another guess's rate that does not explain far more than it. */
+static bool is_fraction(const apf_lfo_guess *of, const apf_lfo_guess *g)
+{
+  const double ratio = of->rate / g->rate, whole = rint(ratio);
+  return whole >= 2 && whole <= MOST_HARMONICS && fabs(ratio - whole) < 0.03 * whole &&
+         g->residual + track_noise > 0.3 * (of->residual + track_noise);
+}
+
+/** Takes out what only repeats a better guess; returns how many are left. */
+static int drop_fractions(apf_lfo_guess *guesses, int n)
+{
+  int kept = 0;
+  for (int i = 0; i < n; i++) {
+    bool repeats = false;
+    for (int k = 0; k < kept; k++) repeats = repeats || is_fraction(&guesses[k], &guesses[i]);
+    if (!repeats) guesses[kept++] = guesses[i];
+  }
+  return kept;
+}
+
 int apf_lfo_guesses(apf_context *ctx, const apf_phaser_track *track, int count,
                     apf_lfo_guess *guesses)
 {
@@ -190,6 +211,7 @@ int apf_lfo_guesses(apf_context *ctx, const apf_phaser_track *track, int count,
   if (found > count) found = count;
   for (int i = 0; i < found; i++) refine(track, step / 2, &grid[i]);
   qsort(grid, (size_t)found, sizeof *grid, by_cost);
+  found = drop_fractions(grid, found);
   for (int i = 0; i < found; i++) grid[i].phase -= 2 * PI * grid[i].rate * middle(track);
   memcpy(guesses, grid, (size_t)found * sizeof *guesses);
   free(grid);

@@ -41,7 +41,7 @@ typedef struct apf_lfo_guess {
 double apf_lfo_guess_cost(const apf_lfo_guess *guess);
 
 /** Up to `count` guesses, the most likely first; returns how many there are. A guess of half the
- *  rate explains all that another explains, so it must do better to come before it. */
+ *  rate explains all that another explains, so it must do far better to be one as well. */
 int apf_lfo_guesses(apf_context *ctx, const apf_phaser_track *track, int count,
                     apf_lfo_guess *guesses);
 

@@ -6,8 +6,8 @@
  * The starts of a phaser come from a first look at the recording (phaser_starts.h), the most likely
  * first; those of other effects are drawn with the seeds that follow the run's own. The last is the
  * model as it was given. To be kept, a start must have a loss lower by a tenth for each place
- * that it stands behind another in this order: an oscillator at half the true rate explains the
- * training part as well, and not what follows.
+ * that it stands behind another in this order: a slower oscillator than the true one may explain
+ * the training part as well, and not what follows.
  */
 #ifndef APF_TRAIN_STARTS_H
 #define APF_TRAIN_STARTS_H
