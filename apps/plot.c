@@ -80,6 +80,21 @@ static void draw_legend(int count, const plot_line *lines)
   }
 }
 
+/** Cells from dark to light in a map that grows evenly in brightness. */
+static void draw_image(const plot_image *image, range x, range y)
+{
+  PLFLT place[] = {0, 0.5, 1}, r[] = {0.05, 0.15, 0.95}, g[] = {0.05, 0.45, 0.95},
+        b[] = {0.2, 0.55, 0.75};
+  const PLFLT **columns = malloc(sizeof *columns * (size_t)image->columns);
+  if (!columns) return;
+  for (int i = 0; i < image->columns; i++) columns[i] = image->values + i * image->rows;
+  plscmap1n(64);
+  plscmap1l(1, 3, place, r, g, b, NULL);
+  plimage(columns, image->columns, image->rows, x.low, x.high, y.low, y.high, image->low,
+          image->high, x.low, x.high, y.low, y.high);
+  free(columns);
+}
+
 bool plot_write(const char *path, const plot_figure *figure, int count, const plot_line *lines)
 {
   range x = {INFINITY, -INFINITY}, y = {INFINITY, -INFINITY};
@@ -99,8 +114,9 @@ bool plot_write(const char *path, const plot_figure *figure, int count, const pl
     return false;
   }
   plwind(x.low, x.high, y.low, y.high);
+  if (figure->image) draw_image(figure->image, x, y);
   plcol0(GRID_COLOR);
-  plbox("g", 0, 0, figure->log_y ? "lg" : "g", 0, 0);
+  if (!figure->image) plbox("g", 0, 0, figure->log_y ? "lg" : "g", 0, 0);
   plcol0(AXIS_COLOR);
   plbox("bcnst", 0, 0, figure->log_y ? "bclnst" : "bcnst", 0, 0);
   plmtex("b", 3.2, 0.5, 0.5, figure->x_label);

@@ -10,6 +10,7 @@
 
 #include "plot.h"
 #include "report_notes.h"
+#include "report_phaser.h"
 
 enum { PATH_SIZE = 4400, MOST_POINTS = 2000 };
 
@@ -296,6 +297,10 @@ static void put_metrics(FILE *to, const json_t *result)
             names[i][1], json_number_value(json_object_get(before, names[i][0])),
             json_number_value(json_object_get(after, names[i][0])));
   }
+  const json_t *sampled = json_object_get(json_object_get(result, "after_fs"), "esr");
+  if (sampled)
+    fprintf(to, "<tr><td>ESR, frequency-sampled</td><td></td><td class=\"n\">%.5g</td></tr>\n",
+            json_number_value(sampled));
   fputs("</table>\n<p>Ended: ", to);
   put_text(to, json_string_value(json_object_get(result, "reason")));
   fprintf(to, " (%lld steps)</p>\n",
@@ -359,7 +364,7 @@ static void free_material(material *m)
 bool report_write(apf_context *ctx, const char *run, const apf_model *model)
 {
   char path[PATH_SIZE];
-  const char *figures[5] = {NULL};
+  const char *figures[8] = {NULL};
   int count = 0;
   material m = {.run = run, .model = model};
   m.config = read_json(&m, "config.json");
@@ -370,6 +375,15 @@ bool report_write(apf_context *ctx, const char *run, const apf_model *model)
   if (good && strcmp(apf_model_effect(model), "compressor") == 0) {
     if (plot_curve(&m)) figures[count++] = "curve";
     if (plot_gain(&m)) figures[count++] = "gain";
+  }
+  if (good && strcmp(apf_model_effect(model), "phaser") == 0) {
+    const double start = json_number_value(json_array_get(json_object_get(m.config, "valid"), 0));
+    if (plot_phaser(run, model, start, &m.wet, &m.rendered)) {
+      figures[count++] = "lfo";
+      figures[count++] = "all_pass";
+      figures[count++] = "target";
+      figures[count++] = "output";
+    }
   }
   if (good && takes_notes(&m) && plot_curves(run)) figures[count++] = "curves";
   if (good && plot_waveforms(&m)) figures[count++] = "waveform";

@@ -121,6 +121,35 @@ class Cli : public testing::Test {
     write_audio("wet.wav", 1, rate, wet);
   }
 
+  /** Noise, and the same through a phaser of 2 Hz that a track of this length tells. */
+  void write_phaser_pair(double seconds = 1.5, int rate = 16000)
+  {
+    std::mt19937 generator(3);
+    std::normal_distribution<float> normal(0, 0.2f);
+    std::vector<float> dry(static_cast<size_t>(seconds * rate));
+    for (float &v : dry) v = normal(generator);
+    apf_model *model = nullptr;
+    ASSERT_EQ(apf_model_create(ctx, "phaser", rate, &model), APF_OK) << apf_last_error(ctx);
+    ASSERT_EQ(apf_model_set_text(ctx, model, "window", "0.08"), APF_OK);
+    const std::pair<const char *, double> settings[] = {
+        {"rate", 2}, {"feedback", 0.3}, {"depth", 1.2}, {"bias", -0.7}};
+    for (const auto &[name, value] : settings)
+      ASSERT_EQ(apf_model_set(ctx, model, name, value), APF_OK) << apf_last_error(ctx);
+    std::vector<float> wet(dry.size());
+    ASSERT_EQ(apf_model_render(ctx, model, 1, dry.size(), 0, dry.data(), wet.data()), APF_OK);
+    apf_model_destroy(model);
+    write_audio("dry.wav", 1, rate, dry);
+    write_audio("wet.wav", 1, rate, wet);
+  }
+
+  std::vector<std::string> train_phaser(const std::string &out, std::vector<std::string> more)
+  {
+    std::vector<std::string> all = {"train",   "phaser", "--input", "dry.wav", "--target",
+                                    "wet.wav", "--out",  out,       "--set",   "window=0.08"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
   std::vector<std::string> train(const std::string &out, std::vector<std::string> more = {})
   {
     std::vector<std::string> all = {"train",    "compressor", "--input", "dry.wav",
@@ -461,6 +490,94 @@ TEST_F(Cli, KilledSynthRunResumesBitForBit)
     EXPECT_EQ(slurp(dir / "whole" / name), slurp(dir / "killed" / name)) << name;
   const Outcome test = run({"evaluate", "--run", "killed", "--part", "test", "--json"});
   EXPECT_NE(test.out.find("{\"mss\": "), std::string::npos) << test.err;
+}
+
+TEST_F(Cli, PhaserIsLearnedFromStartsSideBySide)
+{
+  write_phaser_pair(3);
+
+  Outcome got = run(train_phaser("run", {"--segment", "0.5:2", "--valid", "2:3", "--steps", "60",
+                                         "--restarts", "4", "--threads", "1"}));
+
+  ASSERT_EQ(got.code, 0) << got.err;
+  for (const char *name : kRunFiles) EXPECT_TRUE(fs::exists(dir / "run" / name)) << name;
+  for (const char *name : {"lfo", "all_pass", "target", "output"})
+    EXPECT_TRUE(fs::exists(dir / "run/report" / (std::string(name) + ".svg"))) << name;
+  EXPECT_NE(slurp(dir / "run/config.json").find("\"origin\": \"0.5\""), std::string::npos);
+  EXPECT_NE(slurp(dir / "run/result.json").find("\"after_fs\""), std::string::npos);
+  const std::string metrics = slurp(dir / "run/metrics.jsonl");
+  EXPECT_NE(metrics.find("\"valid_esr_fs\""), std::string::npos);
+  EXPECT_NE(metrics.find("\"3\": "), std::string::npos) << "the fourth start's loss";
+  const std::string last = metrics.substr(metrics.rfind("{\"step\""));
+  EXPECT_EQ(last.find(", \"", last.find("\"starts\"")), std::string::npos) << "one start is left";
+
+  apf_model *model = nullptr;
+  ASSERT_EQ(apf_model_load(ctx, (dir / "run/best.safetensors").c_str(), &model), APF_OK);
+  double rate = NAN;
+  EXPECT_EQ(apf_model_get(ctx, model, "rate", &rate), APF_OK);
+  EXPECT_NEAR(rate, 2, 0.02);
+  apf_model_destroy(model);
+  /* The oscillator runs on from the origin: rendering all of it fits the target everywhere. */
+  Outcome evaluation = run({"evaluate", "--model", "run/best.safetensors", "--input", "dry.wav",
+                            "--target", "wet.wav", "--json"});
+  double esr = 1;
+  ASSERT_EQ(std::sscanf(evaluation.out.c_str(), "{\"esr\": %lf", &esr), 1) << evaluation.out;
+  EXPECT_LT(esr, 0.05);
+}
+
+TEST_F(Cli, PhaserThatIsKilledAmongItsStartsResumesBitForBit)
+{
+  write_phaser_pair();
+  const std::vector<std::string> settings = {"--steps",       "52", "--restarts",   "4",
+                                             "--valid-every", "7",  "--save-every", "5",
+                                             "--threads",     "1"};
+  ASSERT_EQ(run(train_phaser("whole", settings)).code, 0);
+
+  pid_t pid = start(train_phaser("killed", settings));
+  for (int sitting = 0; sitting < 6; sitting++) {
+    wait_for_growth("killed/metrics.jsonl", pid);
+    kill(pid, SIGKILL);
+    finish(pid);
+    if (fs::exists(dir / "killed/config.json"))
+      pid = start({"train", "--resume", "killed", "--threads", "1"});
+    else
+      pid = start(train_phaser("killed", settings));
+  }
+  Outcome last = finish(pid);
+
+  ASSERT_EQ(last.code, 0) << last.err;
+  for (const char *name : kRunFiles)
+    EXPECT_EQ(slurp(dir / "whole" / name), slurp(dir / "killed" / name)) << name;
+}
+
+TEST_F(Cli, PhasersThatCannotBeTrainedAreRefused)
+{
+  write_phaser_pair();
+  expect(run(train_phaser("run", {"--segment", "0:0.05", "--restarts", "1"})), 2,
+         {"800 samples", "window of 1280"});
+  expect(run(train_phaser("run", {"--set", "window=0.0001"})), 2, {"window is 0.0001"});
+  expect(run(train_phaser("run", {"--set", "window=4hops"})), 2, {"window", "4hops"});
+  expect(run(train_phaser("run", {"--excerpt", "0.5"})), 2, {"excerpt", "oscillator"});
+  expect(run(train_phaser("run", {"--gradient", "spsa"})), 2, {"restarts", "spsa"});
+  expect(run(train_phaser("run", {"--optimizer", "lm"})), 2, {"lm", "phaser"});
+  EXPECT_FALSE(fs::exists(dir / "run"));
+}
+
+TEST_F(Cli, PhaserTrainsFrequencySampledAndAsPublished)
+{
+  write_phaser_pair();
+  ASSERT_EQ(run(train_phaser("fs", {"--variant", "fs", "--steps", "3", "--restarts", "2"})).code,
+            0);
+  Outcome paper = run(train_phaser("paper", {"--recipe", "paper", "--steps", "3"}));
+
+  ASSERT_EQ(paper.code, 0) << paper.err;
+  const std::string config = slurp(dir / "paper/config.json");
+  EXPECT_NE(config.find("\"restarts\": 1"), std::string::npos);
+  EXPECT_NE(config.find("\"clip_norm\": 0.5"), std::string::npos);
+  ASSERT_EQ(
+      run(train_phaser("paper_fs", {"--recipe", "paper", "--variant", "fs", "--steps", "1"})).code,
+      0);
+  EXPECT_NE(slurp(dir / "paper_fs/config.json").find("\"clip_norm\": 0,"), std::string::npos);
 }
 
 TEST_F(Cli, InterruptEndsCleanlyAndResumeGoesOn)
