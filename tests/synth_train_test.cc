@@ -240,6 +240,15 @@ TEST_F(SynthTrain, BrokenFilesAreNamedAndSkippedOnlyWhenAskedTo)
   APF_EXPECT_OK(train());
 }
 
+TEST_F(SynthTrain, RefusesFilesShorterThanTheExcerpt)
+{
+  write_folder();
+  write_audio("folder/short__40__100__x.wav", std::vector<float>(1000, 0.1f));
+  expect_refusal(APF_ERR_ARGUMENT, {"short__40__100__x.wav", "past the end", "0.062 s"});
+  options.excerpt = 1e300;
+  expect_refusal(APF_ERR_ARGUMENT, {"past the end"});
+}
+
 TEST_F(SynthTrain, RefusesBatchesLargerThanTheSet)
 {
   options.batch = 7;

@@ -199,6 +199,11 @@ static apf_status check_note(apf_context *ctx, const char *where, const apf_note
 static apf_status cut_note(apf_context *ctx, const apf_train_config *config, const char *path,
                            const apf_audio *audio, apf_note *note, apf_note_set *set)
 {
+  const double length = (double)audio->frames / audio->sample_rate;
+  if (!(note->onset + config->excerpt <= length + 0.5 / audio->sample_rate))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
+                    "%s, %s: %g s from %g s on are past the end of the audio at %.3f s", path,
+                    note->name, config->excerpt, note->onset, length);
   if (set->sample_rate == 0) {
     set->sample_rate = audio->sample_rate;
     set->samples = llround(config->excerpt * audio->sample_rate);
@@ -208,12 +213,8 @@ static apf_status cut_note(apf_context *ctx, const apf_train_config *config, con
   if (audio->sample_rate != set->sample_rate)
     return apf_fail(ctx, APF_ERR_MISMATCH, "apf_train", "%s has %d Hz, those before %d Hz", path,
                     audio->sample_rate, set->sample_rate);
-  const int64_t start = llround(note->onset * audio->sample_rate);
-  if (start + set->samples > audio->frames)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
-                    "%s, %s: %g s from %g s on are past the end of the audio at %.3f s", path,
-                    note->name, config->excerpt, note->onset,
-                    (double)audio->frames / audio->sample_rate);
+  int64_t start = llround(note->onset * audio->sample_rate);
+  if (start + set->samples > audio->frames) start = audio->frames - set->samples; /* rounding */
   if (note->duration < 0) note->duration /= -audio->sample_rate;
   float *to = set->audio + (note - set->notes) * set->samples;
   for (int64_t t = 0; t < set->samples; t++) {
