@@ -327,6 +327,22 @@ static const apf_recipe *find_particular(const char *effect, const char *name, c
   return find_recipe(apf_recipes, sizeof apf_recipes / sizeof *apf_recipes, effect, full);
 }
 
+/** What the optimizer starts from for this effect, else for any, then what SPSA changes. */
+static apf_status add_optimizer_defaults(apf_context *ctx, const char *effect, const char *name,
+                                         const json_t *given, json_t *json)
+{
+  const size_t count = sizeof apf_optimizer_defaults / sizeof *apf_optimizer_defaults;
+  const char *gradient = json_string_value(json_object_get(given, "gradient"));
+  const apf_recipe *found = find_recipe(apf_optimizer_defaults, count, effect, name);
+  if (!found) found = find_recipe(apf_optimizer_defaults, count, "*", name);
+  if (found) APF_TRY(merge_text(ctx, json, found->json));
+  if (!gradient || strcmp(gradient, "spsa") != 0) return APF_OK;
+  char with_spsa[64];
+  snprintf(with_spsa, sizeof with_spsa, "%s/spsa", name);
+  found = find_recipe(apf_optimizer_defaults, count, effect, with_spsa);
+  return found ? merge_text(ctx, json, found->json) : APF_OK;
+}
+
 /** `given`: what the caller and the file said, merged; the defaults beneath are found from it. */
 static apf_status add_defaults(apf_context *ctx, json_t *given, json_t *json)
 {
@@ -349,12 +365,8 @@ static apf_status add_defaults(apf_context *ctx, json_t *given, json_t *json)
   put_text(json, "recipe", name);
   put_text(json, "allpole", apf_version());
   const char *usual = json_string_value(json_object_get(json, "optimizer"));
-  if (optimizer && strcmp(optimizer, usual) != 0) {
-    const apf_recipe *other =
-        find_recipe(apf_optimizer_defaults,
-                    sizeof apf_optimizer_defaults / sizeof *apf_optimizer_defaults, "*", optimizer);
-    if (other) APF_TRY(merge_text(ctx, json, other->json));
-  }
+  if (optimizer && strcmp(optimizer, usual) != 0)
+    APF_TRY(add_optimizer_defaults(ctx, effect, optimizer, given, json));
   return APF_OK;
 }
 

@@ -45,6 +45,17 @@ static const apf_recipe apf_recipes[] = {
 
 /* What an optimizer starts from where the recipe is made for another one. */
 static const apf_recipe apf_optimizer_defaults[] = {
+    /* Fast at first, for the thresholds, and down to a hundredth: the published 100 throughout
+     * bounces on excerpts of seconds. A start with an average of 20 ms, since shorter ones are all
+     * alike and their gradient leads nowhere. SPSA's noise bears smaller steps only. */
+    {"compressor", "sgd",
+     "{\"dtype\": \"f32\", \"steps\": 300, \"learning_rate\": 50, \"learning_rate_end\": 0.5,"
+     " \"momentum\": 0.9, \"valid_every\": 10, \"save_every\": 10, \"set\": {\"average\": 20}}"},
+    {"compressor", "sgd/spsa",
+     "{\"steps\": 1000, \"learning_rate\": 10, \"learning_rate_end\": 0.1}"},
+    {"compressor", "adam",
+     "{\"dtype\": \"f32\", \"steps\": 300, \"learning_rate\": 0.5, \"learning_rate_end\": 0.005,"
+     " \"valid_every\": 10, \"save_every\": 10, \"set\": {\"average\": 20}}"},
     {"*", "lm", "{\"dtype\": \"f64\", \"steps\": 60, \"learning_rate\": 1}"},
     {"*", "sgd",
      "{\"dtype\": \"f32\", \"steps\": 1000, \"learning_rate\": 1, \"momentum\": 0.9,"
