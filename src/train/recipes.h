@@ -46,8 +46,8 @@ static const apf_recipe apf_recipes[] = {
 /* What an optimizer starts from where the recipe is made for another one. */
 static const apf_recipe apf_optimizer_defaults[] = {
     /* Fast at first, for the thresholds, and down to a hundredth: the published 100 throughout
-     * bounces on excerpts of seconds. A start with an average of 20 ms, since shorter ones are all
-     * alike and their gradient leads nowhere. SPSA's noise bears smaller steps only. */
+     * bounces on excerpts of seconds. The average starts at 20 ms: from the published .14 ms these
+     * steps may not reach a long one. SPSA's noise bears smaller steps only. */
     {"compressor", "sgd",
      "{\"dtype\": \"f32\", \"steps\": 300, \"learning_rate\": 50, \"learning_rate_end\": 0.5,"
      " \"momentum\": 0.9, \"valid_every\": 10, \"save_every\": 10, \"set\": {\"average\": 20}}"},
