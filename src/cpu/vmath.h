@@ -196,7 +196,8 @@ static inline float vm_log_f32(float x)
 {
   float scaled = x < 1.17549435e-38f ? x * 33554432.0f : x; /* subnormal: 2^25 */
   float offset = x < 1.17549435e-38f ? 25.0f : 0.0f;
-  int32_t bits = vm_bits_f32(scaled) - 0x3f3504f3; /* sqrt(1/2): its exponent is that of m */
+  /* sqrt(1/2): its exponent is that of m. Unsigned, for negative x, whose result is not used. */
+  int32_t bits = (int32_t)((uint32_t)vm_bits_f32(scaled) - 0x3f3504f3u);
   float m = vm_from_bits_f32((bits & 0x007fffff) + 0x3f3504f3);
   float n = (float)(bits >> 23) - offset;
   float f = m - 1.0f, s = f / (2.0f + f), z = s * s;
@@ -214,7 +215,7 @@ static inline double vm_log_f64(double x)
 {
   double scaled = x < 2.2250738585072014e-308 ? x * 18014398509481984.0 : x; /* 2^54 */
   double offset = x < 2.2250738585072014e-308 ? 54.0 : 0.0;
-  int64_t bits = vm_bits_f64(scaled) - 0x3fe6a09e667f3bcd;
+  int64_t bits = (int64_t)((uint64_t)vm_bits_f64(scaled) - 0x3fe6a09e667f3bcdu);
   /* Biased, so that the logical shift, the only one that AVX2 has for 64 bits, will do. */
   int64_t exponent = (int64_t)(((uint64_t)bits + ((uint64_t)1 << 63)) >> 52) - 2048;
   double m = vm_from_bits_f64((bits & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd);
