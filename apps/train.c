@@ -297,6 +297,10 @@ int command_train(int argc, char **argv)
     }
   }
   if (optind < argc) a.train.effect = argv[optind++];
+  /* Its default, lm, differentiates the recursion that this variant does without. */
+  const bool sampled = strcmp(a.variant, "variant=fs") == 0 && a.train.effect &&
+                       strcmp(a.train.effect, "compressor") == 0;
+  if (sampled && !a.train.optimizer && !a.train.recipe) a.train.optimizer = "adam";
   a.train.set = a.set;
   a.train.truth = a.truth;
   a.train.seed = a.context.seed;

@@ -337,7 +337,7 @@ TEST_F(Cli, SpsaFrequencySamplingAndExcerptsTrain)
   write_pair();
   const std::vector<std::vector<std::string>> variants = {
       {"--variant", "spsa", "--lr", "0.1"},
-      {"--variant", "fs", "--optimizer", "adam"},
+      {"--variant", "fs"},
       {"--variant", "simple"},
       {"--optimizer", "adam", "--excerpt", "0.25", "--batch", "3", "--dtype", "f64"},
       {"--recipe", "paper", "--lr", "0.1"}};
@@ -354,7 +354,7 @@ TEST_F(Cli, SpsaFrequencySamplingAndExcerptsTrain)
   expect(run(train("run", {"--excerpt", "5"})), 2, {"excerpt is 5 s", "lm"});
   expect(run(train("run", {"--excerpt", "5", "--optimizer", "sgd"})), 2, {"excerpt is 5 s"});
   expect(run(train("run", {"--optimizer", "sgd", "--batch", "4"})), 2, {"batch is 4"});
-  expect(run(train("run", {"--variant", "fs"})), 2, {"fs", "lm"});
+  expect(run(train("run", {"--variant", "fs", "--optimizer", "lm"})), 2, {"fs", "lm"});
 }
 
 TEST_F(Cli, AConfigurationRepeatsARun)
@@ -600,7 +600,9 @@ TEST_F(Cli, DivergenceStopsAndKeepsGoodCheckpoints)
 {
   write_pair();
 
-  Outcome got = run(train("run", {"--optimizer", "sgd", "--lr", "1e9", "--steps", "50"}));
+  /* Far too quiet: the first step throws the make-up gain beyond what a float holds. */
+  Outcome got = run(
+      train("run", {"--optimizer", "sgd", "--lr", "1e9", "--set", "make_up=-40", "--steps", "50"}));
 
   EXPECT_EQ(got.code, 1) << got.err;
   EXPECT_NE(got.out.find("not finite"), std::string::npos) << got.out << got.err;
