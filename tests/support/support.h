@@ -64,6 +64,16 @@ inline std::string backend_name(const testing::TestParamInfo<Backend> &info)
   return std::string("cpu_") + simd[info.param.simd] + "_" + std::to_string(info.param.threads);
 }
 
+/** Whether this context's kernels run as fibers on the CPU: tests then take smaller sizes. */
+inline bool is_emulated(const apf_context *ctx)
+{
+#ifdef APF_CUDA_EMULATED
+  return apf_context_backend(ctx) == APF_CUDA;
+#else
+  return (void)ctx, false;
+#endif
+}
+
 inline apf_context *make_context(const Backend &backend)
 {
   apf_context_options options;

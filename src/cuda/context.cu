@@ -1,0 +1,185 @@
+/** Opens a GPU for a context: device, stream, memory, errors. */
+#include "cuda/cuda.h"
+
+#include <cinttypes>
+#include <cstdlib>
+#include <new>
+
+namespace apf_cuda {
+
+/* --- errors ------------------------------------------------------------------------------------ */
+
+apf_status fail(apf_context *ctx, cudaError_t error, const char *function, const char *what)
+{
+  const apf_status status = error == cudaErrorMemoryAllocation ? APF_ERR_MEMORY : APF_ERR_CUDA;
+  return apf_fail(ctx, status, function, "%s: %s (%s)", what, cudaGetErrorString(error),
+                  cudaGetErrorName(error));
+}
+
+apf_status fail(apf_context *ctx, cublasStatus_t error, const char *function, const char *what)
+{
+  return apf_fail(ctx, APF_ERR_CUDA, function, "%s: %s", what, cublasGetStatusString(error));
+}
+
+apf_status fail_launch(apf_context *ctx, cudaError_t error, const char *kernel, dim3 grid,
+                       dim3 block, size_t shared_bytes)
+{
+  return apf_fail(ctx, APF_ERR_CUDA, kernel,
+                  "grid %ux%ux%u, block %ux%ux%u, %zu bytes of shared memory: %s (%s)", grid.x,
+                  grid.y, grid.z, block.x, block.y, block.z, shared_bytes,
+                  cudaGetErrorString(error), cudaGetErrorName(error));
+}
+
+/* --- memory ------------------------------------------------------------------------------------ */
+
+static apf_status allocate(apf_context *ctx, size_t bytes, void **out)
+{
+  *out = nullptr;
+  const cudaError_t error = cudaMalloc(out, bytes ? bytes : 1);
+  if (error == cudaSuccess) return APF_OK;
+  cudaGetLastError(); /* an allocation that failed leaves the device usable */
+  return apf_fail(ctx, APF_ERR_MEMORY, __func__, "cannot allocate %zu bytes on device %d: %s", bytes,
+                  device(ctx)->number, cudaGetErrorString(error));
+}
+
+static void release(apf_context *ctx, void *memory)
+{
+  (void)ctx;
+  cudaFree(memory);
+}
+
+static apf_status move(apf_context *ctx, void *to, const void *from, size_t bytes,
+                       cudaMemcpyKind kind)
+{
+  if (bytes == 0) return APF_OK;
+  APF_CUDA_TRY(ctx, cudaMemcpyAsync(to, from, bytes, kind, stream(ctx)));
+  return APF_OK;
+}
+
+static apf_status synchronize(apf_context *ctx)
+{
+  APF_CUDA_TRY(ctx, cudaStreamSynchronize(stream(ctx)));
+  return APF_OK;
+}
+
+static apf_status upload(apf_context *ctx, void *to, const void *from_host, size_t bytes)
+{
+  APF_TRY(move(ctx, to, from_host, bytes, cudaMemcpyHostToDevice));
+  return synchronize(ctx);
+}
+
+static apf_status download(apf_context *ctx, void *to_host, const void *from, size_t bytes)
+{
+  APF_TRY(move(ctx, to_host, from, bytes, cudaMemcpyDeviceToHost));
+  return synchronize(ctx);
+}
+
+static apf_status copy(apf_context *ctx, void *to, const void *from, size_t bytes)
+{
+  return move(ctx, to, from, bytes, cudaMemcpyDeviceToDevice);
+}
+
+static apf_status zero(apf_context *ctx, void *memory, size_t bytes)
+{
+  if (bytes == 0) return APF_OK;
+  APF_CUDA_TRY(ctx, cudaMemsetAsync(memory, 0, bytes, stream(ctx)));
+  return APF_OK;
+}
+
+apf_status flags(apf_context *ctx, size_t count, uint32_t **out)
+{
+  Device *d = device(ctx);
+  if (count > d->flag_count) {
+    void *larger = nullptr;
+    APF_TRY(allocate(ctx, count * sizeof(uint32_t), &larger));
+    const apf_status status = zero(ctx, larger, count * sizeof(uint32_t));
+    if (status != APF_OK) {
+      release(ctx, larger);
+      return status;
+    }
+    release(ctx, d->flags);
+    d->flags = static_cast<uint32_t *>(larger);
+    d->flag_count = count;
+  }
+  *out = d->flags;
+  return APF_OK;
+}
+
+apf_status blas(apf_context *ctx, cublasHandle_t *out)
+{
+  Device *d = device(ctx);
+  if (!d->blas) {
+    APF_CUDA_TRY(ctx, cublasCreate(&d->blas));
+    APF_CUDA_TRY(ctx, cublasSetStream(d->blas, d->stream));
+  }
+  *out = d->blas;
+  return APF_OK;
+}
+
+/* --- opening and closing ----------------------------------------------------------------------- */
+
+static void close(apf_context *ctx)
+{
+  Device *d = device(ctx);
+  if (d->blas) cublasDestroy(d->blas);
+  if (d->flags) cudaFree(d->flags);
+  if (d->owns_stream) {
+    cudaStreamSynchronize(d->stream);
+    cudaStreamDestroy(d->stream);
+  }
+  delete d;
+}
+
+extern const apf_ops_f32 ops_f32;
+extern const apf_ops_f64 ops_f64;
+extern const apf_ops_c64 ops_c64;
+extern const apf_ops_c128 ops_c128;
+
+static const apf_backend_table table = {
+    "cuda", &ops_f32, &ops_f64, &ops_c64, &ops_c128, allocate,    release,
+    upload, download, copy,     zero,     synchronize, close,
+};
+
+static apf_status open_device(apf_context *ctx, const apf_context_options *options, Device *d)
+{
+  static const char *const function = "apf_context_create";
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess || count == 0)
+    return apf_fail(ctx, APF_ERR_NO_DEVICE, function, "no usable GPU: %s",
+                    error != cudaSuccess ? cudaGetErrorString(error) : "the driver lists none");
+  if (options->device < 0 || options->device >= count)
+    return apf_fail(ctx, APF_ERR_ARGUMENT, function, "options.device is %d, expected 0 to %d",
+                    options->device, count - 1);
+  int shared_bytes = 0;
+  d->number = options->device;
+  APF_CUDA_TRY(ctx, cudaSetDevice(d->number));
+  APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&d->multiprocessors, cudaDevAttrMultiProcessorCount,
+                                           d->number));
+  APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&shared_bytes,
+                                           cudaDevAttrMaxSharedMemoryPerBlockOptin, d->number));
+  d->shared_bytes = static_cast<size_t>(shared_bytes);
+  d->stream = static_cast<cudaStream_t>(options->stream);
+  if (!d->stream) {
+    APF_CUDA_TRY(ctx, cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking));
+    d->owns_stream = true;
+  }
+  return APF_OK;
+}
+
+}  // namespace apf_cuda
+
+extern "C" apf_status apf_cuda_open(apf_context *ctx, const apf_context_options *options)
+{
+  using namespace apf_cuda;
+  Device *d = new (std::nothrow) Device();
+  if (!d) return apf_fail(ctx, APF_ERR_MEMORY, "apf_context_create", "no memory for a context");
+  const apf_status status = open_device(ctx, options, d);
+  if (status != APF_OK) {
+    delete d;
+    return status;
+  }
+  ctx->device = d;
+  ctx->table = &table;
+  return APF_OK;
+}
