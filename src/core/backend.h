@@ -59,6 +59,9 @@ typedef struct apf_backend_table {
   apf_status (*copy)(apf_context *ctx, void *to, const void *from, size_t bytes);
   apf_status (*zero)(apf_context *ctx, void *memory, size_t bytes);
   apf_status (*synchronize)(apf_context *ctx);
+  /** Refuses memory that operators of ctx cannot use, naming the argument; NULL: any will do. */
+  apf_status (*check_memory)(apf_context *ctx, const char *function, const char *name,
+                             const void *memory);
   void (*close)(apf_context *ctx);
 } apf_backend_table;
 

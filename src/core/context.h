@@ -51,6 +51,11 @@ apf_status apf_fail(apf_context *ctx, apf_status status, const char *function, c
  */
 apf_status apf_workspace(apf_context *ctx, size_t bytes, void **out);
 
+/** Refuses memory that the backend's operators cannot use (host memory on CUDA), naming the
+ *  argument. NULL passes: whether it is allowed is another question. */
+apf_status apf_check_memory(apf_context *ctx, const char *function, const char *name,
+                            const void *memory);
+
 /** a*b*... of sizes that are >= 0 already; -1 when the product does not fit in int64_t. */
 int64_t apf_product(int n, const int64_t *sizes);
 
