@@ -19,6 +19,7 @@ struct apf_context {
   uint64_t draws; /**< random draws made so far: the counter of the next one */
   void *workspace;
   size_t workspace_bytes;
+  uint64_t generation; /**< counts moves of scratch memory, which recorded work would not notice */
   char message[APF_MESSAGE_SIZE];
 };
 

@@ -1,5 +1,5 @@
 /** Opens a GPU for a context: device, stream, memory, errors. */
-#include "cuda/cuda.h"
+#include "cuda/recording.h"
 
 #include <cinttypes>
 #include <cstdlib>
@@ -123,18 +123,23 @@ apf_status flags(apf_context *ctx, size_t count, uint32_t **out)
     release(ctx, d->flags);
     d->flags = static_cast<uint32_t *>(larger);
     d->flag_count = count;
+    ctx->generation++;
   }
   *out = d->flags;
   return APF_OK;
 }
 
+/** What cuBLAS recommends on compute capability 9. */
+enum { BLAS_SCRATCH_BYTES = 32 << 20 };
+
 apf_status blas(apf_context *ctx, cublasHandle_t *out)
 {
   Device *d = device(ctx);
-  if (!d->blas) {
-    APF_CUDA_TRY(ctx, cublasCreate(&d->blas));
-    APF_CUDA_TRY(ctx, cublasSetStream(d->blas, d->stream));
-  }
+  /* Its own scratch memory would be allocated, and tied to the stream, behind our back. */
+  if (!d->blas_scratch) APF_TRY(allocate(ctx, BLAS_SCRATCH_BYTES, &d->blas_scratch));
+  if (!d->blas) APF_CUDA_TRY(ctx, cublasCreate(&d->blas));
+  APF_CUDA_TRY(ctx, cublasSetStream(d->blas, d->stream));
+  APF_CUDA_TRY(ctx, cublasSetWorkspace(d->blas, d->blas_scratch, BLAS_SCRATCH_BYTES));
   *out = d->blas;
   return APF_OK;
 }
@@ -148,7 +153,8 @@ static void close(apf_context *ctx)
   Device *d = device(ctx);
   cudaStreamSynchronize(d->stream);
   if (d->blas) cublasDestroy(d->blas);
-  if (d->flags) cudaFree(d->flags);
+  cudaFree(d->blas_scratch);
+  cudaFree(d->flags);
   if (d->owns_stream) cudaStreamDestroy(d->stream);
   delete d;
 }
@@ -159,8 +165,9 @@ extern const apf_ops_c64 ops_c64;
 extern const apf_ops_c128 ops_c128;
 
 static const apf_backend_table table = {
-    "cuda", &ops_f32, &ops_f64, &ops_c64, &ops_c128,   allocate,     release,
-    upload, download, copy,     zero,     synchronize, check_memory, close,
+    "cuda",       &ops_f32,   &ops_f64,       &ops_c64, &ops_c128,   allocate,     release,
+    upload,       download,   copy,           zero,     synchronize, check_memory, close,
+    record_begin, record_end, record_abandon, replay,   forget,
 };
 
 static apf_status open_device(apf_context *ctx, const apf_context_options *options, Device *d)

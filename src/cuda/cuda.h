@@ -62,6 +62,7 @@ struct Device {
   cudaStream_t stream;
   bool owns_stream;
   cublasHandle_t blas; /**< created at the first use: see blas() */
+  void *blas_scratch;
   int multiprocessors;
   size_t shared_bytes; /**< most dynamic shared memory of a block */
   uint32_t *flags;     /**< see flags() */
