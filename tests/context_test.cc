@@ -113,9 +113,11 @@ TEST_P(Memory, RefusesWhatIsMissingOrTooLarge)
   EXPECT_EQ(apf_upload(ctx, nullptr, nullptr, 0), APF_OK);
 }
 
-TEST_P(Memory, OperatorsRefuseHostMemoryOnADevice)
+class MemoryOfADevice : public Memory {};
+APF_ON_CUDA(MemoryOfADevice);
+
+TEST_P(MemoryOfADevice, OperatorsRefuseHostMemory)
 {
-  if (GetParam().backend != APF_CUDA) GTEST_SKIP() << "the CPU backend takes any memory";
   std::vector<float> host(8, 0.5f), zi(1);
   Array<float> x(ctx, host), a(ctx, host), y(ctx, 8);
 
@@ -132,9 +134,8 @@ TEST_P(Memory, OperatorsRefuseHostMemoryOnADevice)
   for (float v : y.values()) EXPECT_TRUE(std::isnan(v)) << "written by a refused call";
 }
 
-TEST_P(Memory, OperatorsRefuseMemoryOfAnotherDevice)
+TEST_P(MemoryOfADevice, OperatorsRefuseMemoryOfAnotherDevice)
 {
-  if (GetParam().backend != APF_CUDA) GTEST_SKIP() << "the CPU backend takes any memory";
   apf_context_options options;
   apf_context_options_init(&options);
   options.backend = APF_CUDA;
@@ -154,9 +155,8 @@ TEST_P(Memory, OperatorsRefuseMemoryOfAnotherDevice)
   apf_context_destroy(other);
 }
 
-TEST_P(Memory, ADeviceThatIsNotThereIsNamed)
+TEST_P(MemoryOfADevice, ADeviceThatIsNotThereIsNamed)
 {
-  if (GetParam().backend != APF_CUDA) GTEST_SKIP() << "the CPU backend has no device numbers";
   apf_context_options options;
   apf_context_options_init(&options);
   options.backend = APF_CUDA;
@@ -166,4 +166,24 @@ TEST_P(Memory, ADeviceThatIsNotThereIsNamed)
   expect_failure(nullptr, apf_context_create(&options, &other), APF_ERR_ARGUMENT,
                  {"options.device is 99", "expected 0 to"});
   EXPECT_EQ(other, nullptr);
+}
+
+/** A build, or a machine, without CUDA says which of the two it is. */
+TEST(Context, CudaIsThereOrSaysWhyNot)
+{
+  const bool built = std::strstr(apf_build_info(), "cuda=OFF") == nullptr;
+  apf_context_options options;
+  apf_context_options_init(&options);
+  options.backend = APF_CUDA;
+  apf_context *ctx = nullptr;
+
+  const apf_status status = apf_context_create(&options, &ctx);
+
+  if (!built)
+    expect_failure(nullptr, status, APF_ERR_NOT_COMPILED, {"apf_context_create", "without CUDA"});
+  else if (status != APF_OK)
+    expect_failure(nullptr, status, APF_ERR_NO_DEVICE, {"apf_context_create", "no usable GPU: "});
+  else
+    EXPECT_EQ(apf_context_backend(ctx), APF_CUDA);
+  apf_context_destroy(ctx);
 }
