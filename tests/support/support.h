@@ -109,7 +109,8 @@ inline std::vector<Backend> cuda_backend()
               found.end());
   return found;
 }
-#define APF_ON_CUDA(Fixture) \
+#define APF_ON_CUDA(Fixture)                              \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Fixture); \
   INSTANTIATE_TEST_SUITE_P(, Fixture, testing::ValuesIn(cuda_backend()), backend_name)
 
 #define APF_ASSERT_OK(expression) ASSERT_EQ(expression, APF_OK) << apf_last_error(ctx)
