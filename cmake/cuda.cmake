@@ -1,7 +1,7 @@
 # The CUDA backend: ON compiles src/cuda/*.cu with nvcc, EMULATE as C++ over tests/cuda_on_cpu, OFF
 # leaves src/cuda/none.c. Sets apf_cuda_objects's sources from the list of operators.
 
-set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu)
+set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu src/cuda/recording.cu)
 foreach(name ${APF_OPERATORS})
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/${name}.cu)
     list(APPEND APF_CUDA_SOURCES src/cuda/${name}.cu)
