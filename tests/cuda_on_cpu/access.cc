@@ -1,9 +1,27 @@
 #include "access.h"
 
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+
 #include "machine.h"
 #include "poison.h"
 
 namespace cuda_on_cpu {
+
+static Tag *reserve()
+{
+  const size_t bytes = kArenaBytes / 4 * sizeof(Tag);
+  void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory != MAP_FAILED) return static_cast<Tag *>(memory);
+  std::perror("cuda_on_cpu: the writers of device memory");
+  std::abort();
+}
+
+Tag *writers = reserve();
+Tag own_tag, first_tag;
 
 void bad_access(const void *p, size_t bytes, size_t alignment, const Site &site)
 {
@@ -38,36 +56,6 @@ void finish_copies(unsigned newest)
       copies[kept++] = c;
   }
   copies.resize(kept);
-}
-
-void store_word(void *p, uint64_t value, size_t bytes, Order, const Site &site)
-{
-  note_store(p, bytes, bytes, site);
-  std::memcpy(p, &value, bytes);
-  note_progress();
-}
-
-uint64_t load_word(const void *p, size_t bytes, Order, const Site &site)
-{
-  note_load(p, bytes, bytes, site);
-  if (chance(4)) poll(site);
-  uint64_t value = 0;
-  std::memcpy(&value, p, bytes);
-  return value;
-}
-
-uint32_t add_to_word(uint32_t *p, uint32_t value, const Site &site)
-{
-  note_store(p, sizeof *p, sizeof *p, site);
-  const uint32_t old = *p;
-  *p = old + value;
-  note_progress();
-  return old;
-}
-
-void wait_for_others(const Site &site)
-{
-  poll(site);
 }
 
 }  // namespace cuda_on_cpu

@@ -12,7 +12,7 @@ enum { DEVICES = 2 };
 
 /** Where device memory begins, and how many addresses it has. */
 extern unsigned char *arena;
-constexpr size_t kArenaBytes = size_t(1) << 36;
+constexpr size_t kArenaBytes = size_t(1) << 35;
 
 inline bool in_arena(const void *p)
 {

@@ -273,7 +273,8 @@ cudaError_t cuda_on_cpu::check_argument(int index, const void *pointer)
 cudaError_t cuda_on_cpu::launch(const cudaLaunchConfig_t &config, const ErasedKernel &kernel)
 {
   const Guard guard(machine_lock());
-  const cudaError_t error = check_shape(config, kernel.kernel);
+  cudaError_t error = check_fetched();
+  if (error == cudaSuccess) error = check_shape(config, kernel.kernel);
   if (error != cudaSuccess) return error;
   if (device_of_stream(config.stream) != chosen_device)
     REFUSE(cudaErrorInvalidResourceHandle, "a stream of device %d, the current device is %d",

@@ -66,12 +66,12 @@ void start_shared(Block *block)
 void *place_shared(SharedSite *site)
 {
   if (payload - running.shared_bytes + site->bytes_ > SHARED_WITHOUT_ASKING)
-    fail(cudaErrorInvalidConfiguration, CUDA_ON_CPU_HERE,
+    fail(cudaErrorInvalidConfiguration, cuda_on_cpu::Site::here(),
          "the kernel's variables in shared memory take more than %d bytes", SHARED_WITHOUT_ASKING);
   site->offset_ = place(site->bytes_, site->alignment_);
   site->launch_ = launch_number;
   if (payload > MOST_SHARED)
-    fail(cudaErrorInvalidConfiguration, CUDA_ON_CPU_HERE,
+    fail(cudaErrorInvalidConfiguration, cuda_on_cpu::Site::here(),
          "the block's shared memory takes %zu bytes, at most %d are there", payload, MOST_SHARED);
   for (Block *block : blocks) show(block, placed.back());
   return current->block->shared + site->offset_;
