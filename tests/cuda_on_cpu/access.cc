@@ -1,26 +1,11 @@
 #include "access.h"
 
-#include <sys/mman.h>
-
-#include <cstdio>
-#include <cstdlib>
-
 #include "machine.h"
 #include "poison.h"
 
 namespace cuda_on_cpu {
 
-static Tag *reserve()
-{
-  const size_t bytes = kArenaBytes / 4 * sizeof(Tag);
-  void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory != MAP_FAILED) return static_cast<Tag *>(memory);
-  std::perror("cuda_on_cpu: the writers of device memory");
-  std::abort();
-}
-
-Tag *writers = reserve();
+Tag *writers = static_cast<Tag *>(reserve_addresses(kArenaBytes / 4 * sizeof(Tag)));
 Tag own_tag, first_tag;
 
 void bad_access(const void *p, size_t bytes, size_t alignment, const Site &site)

@@ -24,6 +24,9 @@ constexpr uint32_t block_of(Tag tag)
   return static_cast<uint32_t>(tag >> 32);
 }
 
+/** Not a writer: memory that belongs to no allocation. */
+constexpr Tag kNobodys = ~Tag(0);
+
 /** The last writer of each 4 bytes of the arena. Narrower accesses are not followed: they share
  *  their word with those of others. */
 extern Tag *writers;

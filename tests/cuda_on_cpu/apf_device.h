@@ -7,8 +7,8 @@
 #include "access.h"
 #include "ordering.h"
 
-#define APF_SHARED(name, ...)                                                              \
-  static cuda_on_cpu::SharedSite name##_site(sizeof(__VA_ARGS__), alignof(__VA_ARGS__));   \
+#define APF_SHARED(name, ...)                                                            \
+  static cuda_on_cpu::SharedSite name##_site(sizeof(__VA_ARGS__), alignof(__VA_ARGS__)); \
   __VA_ARGS__ &name = *static_cast<__VA_ARGS__ *>(name##_site.address())
 #define APF_DYNAMIC_SHARED(name, ...) \
   __VA_ARGS__ *const name = static_cast<__VA_ARGS__ *>(cuda_on_cpu::dynamic_shared())
@@ -20,7 +20,8 @@ struct alignas(sizeof(T) * N) Pack {
   T v[N];
 };
 
-/* --- global memory ------------------------------------------------------------------------------ */
+/* --- global memory ------------------------------------------------------------------------------
+ */
 
 template <class T>
 inline T load(const T *p, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
@@ -50,7 +51,8 @@ inline void store_once(T *p, const T &v, cuda_on_cpu::Site site = cuda_on_cpu::S
 }
 
 template <class T>
-inline void async_copy(T *to_shared, const T *from, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
+inline void async_copy(T *to_shared, const T *from,
+                       cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
   cuda_on_cpu::start_copy(to_shared, from, sizeof(T), site);
@@ -65,7 +67,8 @@ inline void async_wait()
   cuda_on_cpu::finish_copies(N);
 }
 
-/* --- words through which blocks talk ------------------------------------------------------------ */
+/* --- words through which blocks talk ------------------------------------------------------------
+ */
 
 template <class T>
 inline void store_relaxed(T *p, T v, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
@@ -80,7 +83,8 @@ inline T load_relaxed(const T *p, cuda_on_cpu::Site site = cuda_on_cpu::Site::he
   return cuda_on_cpu::from_bits<T>(
       cuda_on_cpu::load_word(p, sizeof(T), cuda_on_cpu::Order::RELAXED, site));
 }
-inline void store_release(uint32_t *p, uint32_t v, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
+inline void store_release(uint32_t *p, uint32_t v,
+                          cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   cuda_on_cpu::store_word(p, v, sizeof v, cuda_on_cpu::Order::ORDERED, site);
 }

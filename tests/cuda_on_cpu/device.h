@@ -29,7 +29,8 @@ struct Site {
 [[noreturn]] void fail(cudaError_t error, const Site &site, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** Returns, when all threads of the block are here, how many of them gave a predicate that holds. */
+/** Returns, when all threads of the block are here, how many of them gave a predicate that holds.
+ */
 int barrier(bool predicate, const Site &site);
 
 enum class WarpOp : uint8_t { SYNC, SHUFFLE, VOTE, REDUCE };

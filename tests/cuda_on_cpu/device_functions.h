@@ -10,7 +10,8 @@
 
 constexpr int warpSize = 32;
 
-/* --- barriers ----------------------------------------------------------------------------------- */
+/* --- barriers -----------------------------------------------------------------------------------
+ */
 
 inline void __syncthreads(cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
@@ -28,7 +29,8 @@ inline int __syncthreads_and(int predicate, cuda_on_cpu::Site site = cuda_on_cpu
 {
   return cuda_on_cpu::barrier(predicate == 0, site) == 0;
 }
-inline void __syncwarp(unsigned mask = 0xffffffffu, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
+inline void __syncwarp(unsigned mask = 0xffffffffu,
+                       cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   cuda_on_cpu::exchange(cuda_on_cpu::WarpOp::SYNC, mask, 0, site);
 }
@@ -37,7 +39,8 @@ inline unsigned __activemask()
   return cuda_on_cpu::live_lanes();
 }
 
-/* --- shuffles ----------------------------------------------------------------------------------- */
+/* --- shuffles -----------------------------------------------------------------------------------
+ */
 
 template <class T>
 T __shfl_sync(unsigned mask, T value, int from, int width = 32,
@@ -77,7 +80,8 @@ T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32,
   return from > last ? value : value_of<T>(e, from, site);
 }
 
-/* --- votes and reductions ----------------------------------------------------------------------- */
+/* --- votes and reductions -----------------------------------------------------------------------
+ */
 
 inline unsigned __ballot_sync(unsigned mask, int predicate,
                               cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
@@ -89,11 +93,13 @@ inline unsigned __ballot_sync(unsigned mask, int predicate,
     if (e.lanes >> lane & 1) votes |= static_cast<unsigned>(e.values[lane]) << lane;
   return votes;
 }
-inline int __any_sync(unsigned mask, int predicate, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
+inline int __any_sync(unsigned mask, int predicate,
+                      cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   return __ballot_sync(mask, predicate, site) != 0;
 }
-inline int __all_sync(unsigned mask, int predicate, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
+inline int __all_sync(unsigned mask, int predicate,
+                      cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   return __ballot_sync(mask, predicate == 0, site) == 0;
 }
@@ -105,21 +111,23 @@ T reduce(unsigned mask, T value, const Combine &combine, const Site &site)
   const Exchange e = exchange(WarpOp::REDUCE, mask, to_bits(value), site);
   T result = value;
   for (unsigned lane = 0; lane < 32; lane++)
-    if (lane != e.lane && (e.lanes >> lane & 1)) result = combine(result, from_bits<T>(e.values[lane]));
+    if (lane != e.lane && (e.lanes >> lane & 1))
+      result = combine(result, from_bits<T>(e.values[lane]));
   return result;
 }
 }  // namespace cuda_on_cpu
 
-#define CUDA_ON_CPU_REDUCE(T, name, expression)                                             \
-  inline T __reduce_##name##_sync(unsigned mask, T value,                                   \
-                                  cuda_on_cpu::Site site = cuda_on_cpu::Site::here())                \
-  {                                                                                         \
-    return cuda_on_cpu::reduce(mask, value, [](T a, T b) -> T { return expression; }, site); \
+#define CUDA_ON_CPU_REDUCE(T, name, expression)                                       \
+  inline T __reduce_##name##_sync(unsigned mask, T value,                             \
+                                  cuda_on_cpu::Site site = cuda_on_cpu::Site::here()) \
+  {                                                                                   \
+    return cuda_on_cpu::reduce(                                                       \
+        mask, value, [](T a, T b) -> T { return expression; }, site);                 \
   }
 CUDA_ON_CPU_REDUCE(unsigned, add, a + b)
 CUDA_ON_CPU_REDUCE(unsigned, min, a < b ? a : b)
 CUDA_ON_CPU_REDUCE(unsigned, max, a > b ? a : b)
-CUDA_ON_CPU_REDUCE(unsigned, and, a & b)
+CUDA_ON_CPU_REDUCE(unsigned, and, a &b)
 CUDA_ON_CPU_REDUCE(unsigned, or, a | b)
 CUDA_ON_CPU_REDUCE(unsigned, xor, a ^ b)
 CUDA_ON_CPU_REDUCE(int, add, a + b)
@@ -127,7 +135,8 @@ CUDA_ON_CPU_REDUCE(int, min, a < b ? a : b)
 CUDA_ON_CPU_REDUCE(int, max, a > b ? a : b)
 #undef CUDA_ON_CPU_REDUCE
 
-/* --- memory ------------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------------------
+ */
 
 inline void __threadfence_block() {}
 inline void __threadfence()
@@ -168,28 +177,31 @@ T update(T *p, const Change &change, const Site &site)
 }  // namespace cuda_on_cpu
 
 /* Value is a type of its own, so that literals convert as they do with CUDA's overloads. */
-#define CUDA_ON_CPU_ATOMIC(name, expression)                                           \
-  template <class T, class Value>                                                      \
-  T atomic##name(T *p, Value value, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())         \
-  {                                                                                    \
-    const T v = static_cast<T>(value);                                                 \
-    return cuda_on_cpu::update(p, [v](T old) -> T { return expression; }, site);       \
+#define CUDA_ON_CPU_ATOMIC(name, expression)                                            \
+  template <class T, class Value>                                                       \
+  T atomic##name(T *p, Value value, cuda_on_cpu::Site site = cuda_on_cpu::Site::here()) \
+  {                                                                                     \
+    const T v = static_cast<T>(value);                                                  \
+    return cuda_on_cpu::update(                                                         \
+        p, [v](T old) -> T { return expression; }, site);                               \
   }
 CUDA_ON_CPU_ATOMIC(Add, old + v)
 CUDA_ON_CPU_ATOMIC(Sub, old - v)
 CUDA_ON_CPU_ATOMIC(Exch, (void(old), v))
 CUDA_ON_CPU_ATOMIC(Min, v < old ? v : old)
 CUDA_ON_CPU_ATOMIC(Max, v > old ? v : old)
-CUDA_ON_CPU_ATOMIC(And, old & v)
+CUDA_ON_CPU_ATOMIC(And, old &v)
 CUDA_ON_CPU_ATOMIC(Or, old | v)
 CUDA_ON_CPU_ATOMIC(Xor, old ^ v)
 #undef CUDA_ON_CPU_ATOMIC
 
 template <class T, class Expected, class Value>
-T atomicCAS(T *p, Expected expected, Value value, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
+T atomicCAS(T *p, Expected expected, Value value,
+            cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   const T e = static_cast<T>(expected), v = static_cast<T>(value);
-  return cuda_on_cpu::update(p, [e, v](T old) -> T { return old == e ? v : old; }, site);
+  return cuda_on_cpu::update(
+      p, [e, v](T old) -> T { return old == e ? v : old; }, site);
 }
 
 #endif

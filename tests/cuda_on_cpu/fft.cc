@@ -129,8 +129,8 @@ bool is_there(const Plan &plan, const Side &side, const void *data)
 /** In place each row stays where it is. */
 bool rows_match(const Plan &plan)
 {
-  return plan.batch == 1 || plan.in.distance * (plan.in.real ? 1 : 2) ==
-                                plan.out.distance * (plan.out.real ? 1 : 2);
+  return plan.batch == 1 ||
+         plan.in.distance * (plan.in.real ? 1 : 2) == plan.out.distance * (plan.out.real ? 1 : 2);
 }
 
 template <class T>

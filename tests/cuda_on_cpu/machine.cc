@@ -31,7 +31,8 @@ uint64_t seeded_launches;
 uint64_t fruitless_polls;
 uint32_t next_number = 1; /**< of a block */
 
-/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n. */
+/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n.
+ */
 struct Order {
   uint64_t count, next, start, stride;
 };

@@ -18,7 +18,12 @@
 
 namespace cuda_on_cpu {
 
-enum { WARP = 32, MOST_THREADS = 1024, SHARED_WITHOUT_ASKING = 48 * 1024, MOST_SHARED = 227 * 1024 };
+enum {
+  WARP = 32,
+  MOST_THREADS = 1024,
+  SHARED_WITHOUT_ASKING = 48 * 1024,
+  MOST_SHARED = 227 * 1024
+};
 
 enum class State : uint8_t { FRESH, READY, AT_BARRIER, AT_WARP, DONE };
 
@@ -37,7 +42,7 @@ struct Thread {
   Block *block;
   Fiber *fiber; /**< NULL until it starts */
   State state;
-  Site site; /**< where it waits */
+  Site site;       /**< where it waits */
   unsigned groups; /**< of asynchronous copies committed so far */
   std::vector<PendingCopy> copies;
 };

@@ -19,6 +19,8 @@ inline bool in_arena(const void *p)
   return static_cast<size_t>(static_cast<const unsigned char *>(p) - arena) < kArenaBytes;
 }
 
+/** Memory of zeros, of which only what is used costs anything. */
+void *reserve_addresses(size_t bytes);
 /** NULL if the device has none left. */
 void *allocate_device(size_t bytes, int device);
 /** False if no allocation begins at p. */

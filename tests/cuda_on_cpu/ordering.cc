@@ -123,6 +123,8 @@ void forget_words()
 
 void check_order(const void *p, Tag tag, const char *does, const Site &site)
 {
+  if (tag == kNobodys)
+    fail(cudaErrorIllegalAddress, site, "%s %p, which is outside every allocation", does, p);
   if (!is_before(tag, current->block))
     fail(cudaErrorIllegalAddress, site,
          "%s what another block of the launch wrote at %p, and nothing orders the two", does, p);

@@ -4,9 +4,9 @@
  *
  * Each block counts its epochs, a new one after each release, and keeps for every other block the
  * latest epoch that is ordered before its own present (a vector clock). A store through store_word
- * joins the history of its word; a load may return the newest value or, as often, the oldest one that
- * is still allowed: the latest that is ordered before the reader, or that the reader's block saw
- * already. Clocks belong to blocks, not to threads: what barriers do inside a block is the
+ * joins the history of its word; a load may return the newest value or, as often, the oldest one
+ * that is still allowed: the latest that is ordered before the reader, or that the reader's block
+ * saw already. Clocks belong to blocks, not to threads: what barriers do inside a block is the
  * scheduler's to test.
  */
 #ifndef CUDA_ON_CPU_ORDERING_H

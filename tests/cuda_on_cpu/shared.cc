@@ -1,6 +1,6 @@
 /**
- * Shared memory of a block: dynamic first, then the variables in the order in which the launch meets
- * them, with a redzone after each. It starts as NaN in every block.
+ * Shared memory of a block: dynamic first, then the variables in the order in which the launch
+ * meets them, with a redzone after each. It starts as NaN in every block.
  */
 #include <algorithm>
 #include <cstdlib>
@@ -25,11 +25,12 @@ std::vector<Block *> &blocks = *new std::vector<Block *>(); /**< of this launch 
 
 void show(Block *block, const Placed &p)
 {
-  unpoison(block->shared + p.offset, p.bytes);
-  fill_with_nan(block->shared + p.offset, p.bytes);
+  unpoison(block->shared + p.offset, p.bytes + kRedzone);
+  fill_with_nan(block->shared + p.offset, p.bytes + kRedzone);
+  poison(block->shared + p.offset + p.bytes, kRedzone);
 }
 
-/** Reserves a place; 0 bytes of redzone would let an overrun pass. */
+/** Reserves a place. */
 size_t place(size_t bytes, size_t alignment)
 {
   const size_t offset = (used + alignment - 1) / alignment * alignment;
