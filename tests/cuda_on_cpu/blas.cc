@@ -2,8 +2,6 @@
 #include <cblas.h>
 
 #include <algorithm>
-#include <climits>
-#include <initializer_list>
 
 #include "cublas_v2.h"
 #include "machine.h"
