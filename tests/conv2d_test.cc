@@ -215,7 +215,8 @@ TEST_P(Conv2d, EmptyPlanesGiveZeroGradientsOfTheWeights)
 
 TEST_P(Conv2d, BadArgumentsAreNamed)
 {
-  float v[64] = {0};
+  Array<float> memory(ctx, std::vector<float>(64, 0));
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t I, int64_t O, int64_t H, int64_t W, int64_t KH,
                         int64_t KW, int64_t D, const float *x, const float *w, float *y) {
     return op::conv2d_forward<float>(ctx, B, I, O, H, W, KH, KW, D, x, w, nullptr, y);

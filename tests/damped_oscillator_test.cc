@@ -136,7 +136,8 @@ TEST_P(DampedOscillator, FloatKeepsItsPhase)
 
 TEST_P(DampedOscillator, BadArgumentsAreNamed)
 {
-  float v[4] = {1, 1, 1, 1};
+  Array<float> memory(ctx, std::vector<float>(4, 1));
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t T, const float *a, const float *p, const float *o,
                         float *y) {
     return op::damped_oscillator_forward<float>(ctx, B, T, a, p, v, o, y);

@@ -101,7 +101,8 @@ TEST_P(Envelope, FloatAgreesWithDouble)
 
 TEST_P(Envelope, BadArgumentsAreNamed)
 {
-  float v[4] = {1, 1, 1, 1};
+  Array<float> memory(ctx, std::vector<float>(4, 1));
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t T, double rate, double epsilon, const float *d,
                         const float *a, float *y) {
     return op::envelope_forward<float>(ctx, B, T, rate, epsilon, d, a, y);

@@ -166,7 +166,8 @@ TEST_P(Linear, NoRowsGiveZeroGradientsOfTheParameters)
 
 TEST_P(Linear, BadArgumentsAreNamed)
 {
-  float v[16] = {0};
+  Array<float> memory(ctx, std::vector<float>(16, 0));
+  float *const v = memory.data();
   const char *name = "apf_linear_forward_f32";
   const auto call = [&](int64_t G, int64_t N, int64_t I, int64_t O, const float *x, const float *w,
                         float *y) {

@@ -297,7 +297,8 @@ TEST_P(Lstm, NoStepsHandTheStateThrough)
 
 TEST_P(Lstm, BadArgumentsAreNamed)
 {
-  float v[64] = {0};
+  Array<float> memory(ctx, std::vector<float>(64, 0));
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t T, int64_t I, int64_t H, const float *x,
                         const float *w_ih, const float *w_hh, float *y, float *gates,
                         float *cells) {

@@ -139,7 +139,8 @@ TEST_P(Oscillator, FloatKeepsItsPhaseOverAMillionSamples)
 
 TEST_P(Oscillator, BadArgumentsAreNamed)
 {
-  float v[4] = {100, 100, 100, 100};
+  Array<float> memory(ctx, std::vector<float>(4, 100));
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t T, double rate, const float *f0, const float *shape,
                         float *y) {
     return op::oscillator_forward<float>(ctx, B, T, rate, f0, nullptr, shape, y);
