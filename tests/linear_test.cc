@@ -6,9 +6,10 @@ struct Shape {
   int64_t G, N, I, O;
 };
 
-/* One row, one column, sizes around the blocks of the kernel. */
-const std::vector<Shape> shapes = {{1, 1, 1, 1},  {3, 1, 5, 2},     {1, 33, 64, 65},
-                                   {2, 31, 3, 8}, {1, 1025, 7, 31}, {1, 2048, 2, 130}};
+/* One row, one column, sizes around the blocks of the kernels, sums over n in several parts. */
+const std::vector<Shape> shapes = {{1, 1, 1, 1},     {3, 1, 5, 2},     {1, 33, 64, 65},
+                                   {2, 31, 3, 8},    {1, 1025, 7, 31}, {1, 2048, 2, 130},
+                                   {700, 3, 1, 200}, {1, 70001, 1, 33}};
 
 template <class T>
 struct Gradients {

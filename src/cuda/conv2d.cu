@@ -17,9 +17,8 @@ namespace apf_cuda {
 
 enum {
   THREADS = 256,
-  MOST_BLOCKS = 65535,    /* along y and z */
-  PIECE_BYTES = 32 << 20, /* of X: within the L2 cache of an A100 or H100 */
-  LEAST_POINTS = THREADS  /* of a piece, however many rows X has */
+  PIECE_BYTES = 64 << 20,
+  LEAST_POINTS = THREADS /* of a piece, however many rows X has */
 };
 
 struct Convolution {
@@ -29,11 +28,6 @@ struct Convolution {
   int64_t taps() const { return KH * KW; }
   int64_t weights() const { return O * I * taps(); }
 };
-
-static unsigned blocks_for(int64_t n)
-{
-  return static_cast<unsigned>(std::min<int64_t>(n, MOST_BLOCKS));
-}
 
 /* --- pieces of the points ----------------------------------------------------------------------
  */
@@ -67,52 +61,62 @@ struct ConvPieces {
 /* --- gathering ---------------------------------------------------------------------------------
  */
 
+/** X[(i,k,j)][image][point] of a piece. */
 struct ConvGather {
   int64_t channels, H, W, KH, KW, D;
   ConvPiece piece;
-  int64_t row_step, image_step; /**< of X: X[(i,k,j)][image][point] */
+  int64_t row_step, image_step;
+
+  /** Blocks of a channel; one thread per point. */
+  __host__ __device__ int64_t blocks() const
+  {
+    return (piece.images * piece.points + THREADS - 1) / THREADS;
+  }
 };
 
-/** A thread takes one point; gridDim.y strides over channels and gridDim.z over images. */
 template <class real>
 __global__ void __launch_bounds__(THREADS)
     conv2d_gather_kernel(ConvGather s, const real *x, real *columns)
 {
-  const int64_t p = static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x;
-  if (p >= s.piece.points) return;
-  const int64_t top = (s.piece.point + p) / s.W - (s.KH - 1) / 2;
-  const int64_t left = (s.piece.point + p) % s.W - s.D * ((s.KW - 1) / 2);
-  for (int64_t image = blockIdx.z; image < s.piece.images; image += gridDim.z) {
-    for (int64_t i = blockIdx.y; i < s.channels; i += gridDim.y) {
-      const real *plane = x + ((s.piece.image + image) * s.channels + i) * s.H * s.W;
-      real *to = columns + i * s.KH * s.KW * s.row_step + image * s.image_step + p;
-      for (int64_t h = top; h < top + s.KH; h++) {
-        const bool inside = h >= 0 && h < s.H;
-        for (int64_t j = 0, t = left; j < s.KW; j++, t += s.D, to += s.row_step)
-          store(to, inside && t >= 0 && t < s.W ? load(plane + h * s.W + t) : 0);
-      }
-    }
+  const int64_t channel = blockIdx.x / s.blocks();
+  const int64_t n = blockIdx.x % s.blocks() * THREADS + threadIdx.x;
+  if (n >= s.piece.images * s.piece.points) return;
+  const int64_t image = n / s.piece.points, point = n % s.piece.points;
+  const int64_t top = (s.piece.point + point) / s.W - (s.KH - 1) / 2;
+  const int64_t left = (s.piece.point + point) % s.W - s.D * ((s.KW - 1) / 2);
+  const real *plane = x + ((s.piece.image + image) * s.channels + channel) * s.H * s.W;
+  real *to = columns + channel * s.KH * s.KW * s.row_step + image * s.image_step + point;
+  for (int64_t h = top; h < top + s.KH; h++) {
+    const bool inside = h >= 0 && h < s.H;
+    for (int64_t j = 0, t = left; j < s.KW; j++, t += s.D, to += s.row_step)
+      store(to, inside && t >= 0 && t < s.W ? load(plane + h * s.W + t) : 0);
   }
 }
 
 template <class real>
 static apf_status gather(apf_context *ctx, const ConvGather &s, const real *x, real *columns)
 {
-  const dim3 grid(static_cast<unsigned>(divide_up(s.piece.points, THREADS)), blocks_for(s.channels),
-                  blocks_for(s.piece.images));
+  const unsigned grid = static_cast<unsigned>(s.channels * s.blocks());
   return APF_LAUNCH(ctx, conv2d_gather_kernel<real>, grid, THREADS, 0, s, x, columns);
 }
 
 /* --- w X: forward, and the gradient of the input ------------------------------------------------
  */
 
-/** y[row][p] = bias[row % O]; gridDim.y strides over rows. */
+/** y (B, O, P) = bias (O); where an element belongs is carried along, not divided out. */
 template <class real>
-__global__ void conv2d_bias_kernel(int64_t rows, int64_t O, int64_t P, const real *bias, real *y)
+__global__ void conv2d_bias_kernel(int64_t B, int64_t O, int64_t P, const real *bias, real *y)
 {
-  for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
-    const real value = load(bias + row % O);
-    APF_GRID_LOOP(p, P) store(y + row * P + p, value);
+  const int64_t start = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  const int64_t step_p = step % P, step_o = step / P % O;
+  int64_t p = start % P, o = start / P % O;
+  for (int64_t i = start; i < B * O * P; i += step) {
+    store(y + i, load(bias + o));
+    p += step_p;
+    o += step_o + (p >= P);
+    if (p >= P) p -= P;
+    if (o >= O) o -= O;
   }
 }
 
@@ -151,8 +155,8 @@ apf_status conv2d_forward(apf_context *ctx, int64_t B, int64_t I, int64_t O, int
   void *columns;
   APF_TRY(apf_workspace(ctx, pieces.images * pieces.points * bytes, &columns));
   if (bias) {
-    const dim3 grid(grid_for(ctx, P, THREADS), blocks_for(B * O));
-    APF_TRY(APF_LAUNCH(ctx, conv2d_bias_kernel<real>, grid, THREADS, 0, B * O, O, P, bias, y));
+    const unsigned grid = grid_for(ctx, B * O * P, THREADS);
+    APF_TRY(APF_LAUNCH(ctx, conv2d_bias_kernel<real>, grid, THREADS, 0, B, O, P, bias, y));
   }
   return convolve<real>(ctx, s, pieces, x, w, bias ? 1 : 0, static_cast<real *>(columns), y);
 }

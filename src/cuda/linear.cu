@@ -13,22 +13,24 @@
 
 namespace apf_cuda {
 
-enum { THREADS = 256, PER_THREAD = 8, MOST_GROUPS = 65535 };
+enum { THREADS = 256 };
 
-/** y[g,n,o] = bias[g,o]; gridDim.y strides over g. */
+/** y (G, N, O) = bias (G, O). Where an element belongs is carried along: divisions per element
+ * would take longer than its store. */
 template <class real>
 __global__ void linear_bias_kernel(int64_t G, int64_t N, int64_t O, const real *bias, real *y)
 {
   const int64_t start = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x, step_o = step % O;
-  for (int64_t g = blockIdx.y; g < G; g += gridDim.y) {
-    /* o = i % O, carried along: a division per element would take longer than its store. */
-    int64_t o = start % O;
-    for (int64_t i = start; i < N * O; i += step) {
-      store(y + g * N * O + i, load(bias + g * O + o));
-      o += step_o;
-      if (o >= O) o -= O;
-    }
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x, size = N * O;
+  const int64_t step_g = step / size, step_r = step % size, step_o = step % O;
+  int64_t g = start / size, r = start % size, o = start % O;
+  for (int64_t i = start; i < G * size; i += step) {
+    store(y + i, load(bias + g * O + o));
+    r += step_r;
+    g += step_g + (r >= size);
+    o += step_o;
+    if (r >= size) r -= size;
+    if (o >= O) o -= O;
   }
 }
 
@@ -36,11 +38,9 @@ template <class real>
 apf_status linear_forward(apf_context *ctx, int64_t G, int64_t N, int64_t I, int64_t O,
                           const real *x, const real *w, const real *bias, real *y)
 {
-  if (bias) {
-    const dim3 grid(grid_for(ctx, N * O, THREADS * PER_THREAD),
-                    static_cast<unsigned>(std::min<int64_t>(G, MOST_GROUPS)));
-    APF_TRY(APF_LAUNCH(ctx, linear_bias_kernel<real>, grid, THREADS, 0, G, N, O, bias, y));
-  }
+  if (bias)
+    APF_TRY(APF_LAUNCH(ctx, linear_bias_kernel<real>, grid_for(ctx, G * N * O, THREADS), THREADS, 0,
+                       G, N, O, bias, y));
   Product p = {};
   p.rows = N, p.columns = O, p.depth = I;
   p.b_transposed = true;

@@ -30,7 +30,7 @@ enum {
   THREADS = 256,
   FEW_INPUTS = 16,     /* that are not worth a call of cuBLAS */
   ROWS_PER_BLOCK = 16, /* of the inputs' kernel: its threads load weights once for these */
-  SPAN_BYTES = 64 << 20,
+  SPAN_BYTES = 16 << 20,
   PASS = 512 /* more sequences than an H100 takes at once */
 };
 
