@@ -63,7 +63,7 @@ __device__ inline double block_sum(double v)
 /* --- sums over rows ----------------------------------------------------------------------------
  */
 
-/** `rows` rows cut into `pieces` pieces each; a block takes pieces until none are left. */
+/** `rows` rows cut into `pieces` pieces each. */
 struct RowSums {
   int64_t rows, pieces;
   double *partial;    /**< of each piece; not used where a row is one piece */
@@ -82,18 +82,6 @@ inline apf_status new_row_sums(apf_context *ctx, int64_t rows, int64_t pieces, i
   out->partial = static_cast<double *>(memory);
   return flags(ctx, static_cast<size_t>(rows), &out->finished);
 }
-
-inline unsigned row_sums_grid(const RowSums &s)
-{
-  const int64_t most = INT64_C(1) << 30;
-  return static_cast<unsigned>(s.rows * s.pieces < most ? s.rows * s.pieces : most);
-}
-
-/** Inside the kernel: runs through the block's pieces, as (row, piece). */
-#define APF_PIECES(sums, row, piece)                                            \
-  for (int64_t apf_item_ = blockIdx.x; apf_item_ < (sums).rows * (sums).pieces; \
-       apf_item_ += gridDim.x)                                                  \
-    if (const int64_t row = apf_item_ / (sums).pieces, piece = apf_item_ % (sums).pieces; true)
 
 /**
  * Called by all threads of a block with what each has of a piece. True for the row's last block to
