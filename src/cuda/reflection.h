@@ -27,11 +27,18 @@ struct SharedRow {
   __device__ real &operator[](int64_t i) const { return first[i * REFLECTION_STRIDE]; }
 };
 
+/** How many of N rows the block that begins with row n has. */
+__device__ inline int64_t rows_of_block(int64_t n, int64_t N)
+{
+  const int64_t most = REFLECTION_THREADS;
+  return N - n < most ? N - n : most;
+}
+
 /** The block's rows n, n+1, ... of x (N, M), each thread's own in its column of `tile`. */
 template <class real>
 __device__ inline void load_rows(int64_t n, int64_t N, int64_t M, const real *x, real *tile)
 {
-  const int64_t rows = N - n < REFLECTION_THREADS ? N - n : REFLECTION_THREADS;
+  const int64_t rows = rows_of_block(n, N);
   for (int64_t i = threadIdx.x; i < rows * M; i += REFLECTION_THREADS)
     tile[i % M * REFLECTION_STRIDE + i / M] = load(x + n * M + i);
 }
@@ -39,7 +46,7 @@ __device__ inline void load_rows(int64_t n, int64_t N, int64_t M, const real *x,
 template <class real>
 __device__ inline void store_rows(int64_t n, int64_t N, int64_t M, const real *tile, real *x)
 {
-  const int64_t rows = N - n < REFLECTION_THREADS ? N - n : REFLECTION_THREADS;
+  const int64_t rows = rows_of_block(n, N);
   for (int64_t i = threadIdx.x; i < rows * M; i += REFLECTION_THREADS)
     store(x + n * M + i, tile[i % M * REFLECTION_STRIDE + i / M]);
 }
