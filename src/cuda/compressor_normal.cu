@@ -177,13 +177,14 @@ struct BallisticsStep {
  */
 __device__ inline BallisticsStep follow(const CompressorSet &s, double gain, double f)
 {
+  const int lane = threadIdx.x;
   BallisticsStep mine = {};
   for (int i = 0; i < WARP; i++) {
     const double aim = __shfl_sync(ALL_LANES, f, i);
     const bool falling = aim < gain;
     const double c = falling ? s.attack : s.release, distance = aim - gain;
     gain = fma(c, distance, gain);
-    if (threadIdx.x == i) mine = {c, distance, gain, falling};
+    if (lane == i) mine = {c, distance, gain, falling};
   }
   return mine;
 }
