@@ -11,7 +11,7 @@
 #ifndef APF_CUDA_COLUMN_SUMS_H
 #define APF_CUDA_COLUMN_SUMS_H
 
-#include "cuda/cuda.h"
+#include "cuda/reduce.h"
 
 #include <algorithm>
 
@@ -40,10 +40,7 @@ template <class from, class to>
 __global__ void __launch_bounds__(ColumnSums::THREADS)
     column_sums_kernel(ColumnSums s, const from *x, to beta, to *y)
 {
-  struct Shared {
-    double v[ColumnSums::THREADS];
-  };
-  APF_SHARED(sums, Shared);
+  APF_SHARED(sums, Table<double, ColumnSums::THREADS>);
   const int lane = threadIdx.x / s.width, column_of_tile = threadIdx.x % s.width;
   int half = 1; /* of the lanes, rounded up to a power of two */
   while (2 * half < s.lanes) half *= 2;
@@ -55,19 +52,18 @@ __global__ void __launch_bounds__(ColumnSums::THREADS)
     if (lane < s.lanes && c < s.C)
       for (int64_t n = part * s.part_rows + lane; n < end; n += s.lanes)
         sum += static_cast<double>(load_once(x + (g * s.N + n) * s.C + c));
-    sums.v[threadIdx.x] = sum;
+    sums[threadIdx.x] = sum;
     __syncthreads();
     for (int step = half; step > 0; step /= 2) {
       if (lane < step && lane + step < s.lanes)
-        sums.v[threadIdx.x] += sums.v[threadIdx.x + step * s.width];
+        sums[threadIdx.x] += sums[threadIdx.x + step * s.width];
       __syncthreads();
     }
     if (lane == 0 && c < s.C) {
       to *out = y + (g * s.parts + part) * s.C + c;
       const double kept = beta == 0 ? 0 : static_cast<double>(beta * load(out));
-      store(out, static_cast<to>(sums.v[threadIdx.x] + kept));
+      store(out, static_cast<to>(sums[threadIdx.x] + kept));
     }
-    __syncthreads();
   }
 }
 

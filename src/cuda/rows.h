@@ -14,15 +14,14 @@
  *     __device__ void finish(int64_t b, const double *sums) const;
  *   };
  *
- * A block takes CHUNK samples of one row; its first thread prepares the row's parameters for all.
- * Sums are made in double: of each chunk by one block, then of the row by one warp, in an order
- * that depends on T alone.
+ * A block takes ROW_CHUNK samples of one row; its first thread prepares the row's parameters for
+ * all. Sums over time are made in double, as reduce.h does: in an order that depends on T alone.
  */
 #ifndef APF_CUDA_ROWS_H
 #define APF_CUDA_ROWS_H
 
 #include "cuda/cuda.h"
-#include "cuda/warp_sums.h"
+#include "cuda/reduce.h"
 
 namespace apf_cuda {
 
@@ -71,39 +70,18 @@ apf_status row_samples(apf_context *ctx, const Signal &signal, int64_t B, int64_
                     ROW_THREADS, 0, signal, B, T, chunks, y);
 }
 
-/** partials[row][chunk][sum] */
 template <class Signal, class real>
 __global__ void __launch_bounds__(ROW_THREADS)
-    row_partials_kernel(Signal signal, int64_t B, int64_t T, int64_t chunks, const real *dy,
-                        double *partials)
+    row_gradients_kernel(Signal signal, int64_t T, RowSums rows, const real *dy)
 {
-  for (int64_t item = blockIdx.x; item < B * chunks; item += gridDim.x) {
-    const RowChunk c = row_chunk(item, chunks, T);
+  for (int64_t item = blockIdx.x; item < rows.rows * rows.pieces; item += gridDim.x) {
+    const RowChunk c = row_chunk(item, rows.pieces, T);
     const typename Signal::Row row = shared_row(signal, c.b);
     double sums[Signal::SUMS] = {};
     for (int64_t n = c.first + threadIdx.x; n < c.end; n += ROW_THREADS)
       signal.add(row, n, load_once(dy + c.b * T + n), sums);
-    block_sums<ROW_THREADS>(sums);
-    if (threadIdx.x == 0)
-      for (int k = 0; k < Signal::SUMS; k++) store(partials + item * Signal::SUMS + k, sums[k]);
-  }
-}
-
-/** Each warp adds up the chunks of its rows. */
-template <class Signal>
-__global__ void __launch_bounds__(ROW_THREADS)
-    row_finish_kernel(Signal signal, int64_t B, int64_t chunks, const double *partials)
-{
-  enum { WARPS = ROW_THREADS / 32 };
-  const int lane = threadIdx.x % 32;
-  for (int64_t b = static_cast<int64_t>(blockIdx.x) * WARPS + threadIdx.x / 32; b < B;
-       b += static_cast<int64_t>(gridDim.x) * WARPS) {
-    double sums[Signal::SUMS] = {};
-    for (int64_t c = lane; c < chunks; c += 32)
-      for (int k = 0; k < Signal::SUMS; k++)
-        sums[k] += load(partials + (b * chunks + c) * Signal::SUMS + k);
-    warp_sums(sums);
-    if (lane == 0) signal.finish(b, sums);
+    const bool complete = finish_row<ROW_THREADS>(rows, c.b, item % rows.pieces, sums);
+    if (complete && threadIdx.x == 0) signal.finish(c.b, sums);
   }
 }
 
@@ -112,15 +90,11 @@ template <class Signal, class real>
 apf_status row_gradients(apf_context *ctx, const Signal &signal, int64_t B, int64_t T,
                          const real *dy)
 {
-  const int64_t chunks = divide_up(T, ROW_CHUNK);
-  void *memory;
-  APF_TRY(apf_workspace(ctx, B * chunks * Signal::SUMS * sizeof(double), &memory));
-  double *partials = static_cast<double *>(memory);
-  if (T > 0)
-    APF_TRY(APF_LAUNCH(ctx, (row_partials_kernel<Signal, real>), grid_for(ctx, B * chunks, 1),
-                       ROW_THREADS, 0, signal, B, T, chunks, dy, partials));
-  return APF_LAUNCH(ctx, row_finish_kernel<Signal>, grid_for(ctx, B, ROW_THREADS / 32), ROW_THREADS,
-                    0, signal, B, chunks, partials);
+  const int64_t chunks = T > 0 ? divide_up(T, ROW_CHUNK) : 1;
+  RowSums rows;
+  APF_TRY(new_row_sums(ctx, B, chunks, Signal::SUMS, &rows));
+  return APF_LAUNCH(ctx, (row_gradients_kernel<Signal, real>), grid_for(ctx, B * chunks, 1),
+                    ROW_THREADS, 0, signal, T, rows, dy);
 }
 
 }  // namespace apf_cuda
