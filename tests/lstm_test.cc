@@ -268,7 +268,7 @@ TEST_P(Lstm, GradientsOfManySequencesAreSumsOfParts)
   const auto part = [](const std::vector<double> &v, int64_t row, int64_t from, int64_t to) {
     return std::vector<double>(v.begin() + from * row, v.begin() + to * row);
   };
-  const int64_t B = 515, T = 3, I = 2, H = 3, cut = 300;
+  const int64_t B = 515, T = 3, I = 2, H = 9, cut = 300;
   const auto v = random_layer<double>({B, T, I, H});
   const auto dy = random_values<double>(B * T * H, 11), dcn = random_values<double>(B * H, 13);
   const auto run = [&](int64_t from, int64_t to) {
