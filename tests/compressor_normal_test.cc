@@ -175,8 +175,10 @@ TEST_P(CompressorNormal, NoSamplesGiveZeros)
 
 TEST_P(CompressorNormal, BadArgumentsAreNamed)
 {
-  float v[6] = {0};
-  double w[36];
+  Array<float> v_memory(ctx, 6);
+  float *v = v_memory.data();
+  Array<double> w_memory(ctx, 36);
+  double *w = w_memory.data();
 
   expect_failure(ctx, op::compressor_normal<float>(ctx, 1, 1, 0, 4, 0, v, v, v, 0, 1, w, w, w),
                  APF_ERR_ARGUMENT, {"apf_compressor_normal_f32", "C is 0"});

@@ -94,7 +94,8 @@ TEST_P(Esr, ZeroSizesAreValid)
 
 TEST_P(Esr, BadArgumentsAreNamed)
 {
-  double x[8] = {0}, y[8] = {0};
+  Array<double> x_memory(ctx, 8), y_memory(ctx, 8);
+  double *x = x_memory.data(), *y = y_memory.data();
 
   expect_failure(ctx, op::esr_forward<double>(ctx, 4, 3, 2, 0, x, x, y, nullptr), APF_ERR_ARGUMENT,
                  {"apf_esr_forward_f64", "R is 3", "divisor of B = 4"});

@@ -145,7 +145,8 @@ TEST_P(PreemphasisL1, ZeroSizesAreValid)
 
 TEST_P(PreemphasisL1, BadArgumentsAreNamed)
 {
-  double x[8] = {0}, y[8] = {0};
+  Array<double> x_memory(ctx, 8), y_memory(ctx, 8);
+  double *x = x_memory.data(), *y = y_memory.data();
 
   expect_failure(ctx, op::preemphasis_l1_forward<double>(ctx, 4, 3, 2, x, x, y), APF_ERR_ARGUMENT,
                  {"apf_preemphasis_l1_forward_f64", "R is 3", "divisor of B = 4"});

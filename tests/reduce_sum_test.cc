@@ -126,7 +126,8 @@ TEST_P(ReduceSum, TheSumOfNothingIsZero)
 
 TEST_P(ReduceSum, BadArgumentsAreNamed)
 {
-  double x[6] = {0}, y[6] = {0};
+  Array<double> x_memory(ctx, 6), y_memory(ctx, 6);
+  double *x = x_memory.data(), *y = y_memory.data();
   const int64_t six[] = {6}, two[] = {2}, one[] = {1};
 
   expect_failure(ctx, op::reduce_sum_forward<double>(ctx, 1, six, two, 1, x, y), APF_ERR_ARGUMENT,
