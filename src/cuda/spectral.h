@@ -74,6 +74,11 @@ inline Sheet sheet_for(const apf_context *ctx, int64_t rows, int64_t columns)
 
 #define APF_ROW_LOOP(row, rows) for (int64_t row = blockIdx.y; row < (rows); row += gridDim.y)
 
+/** The first n values of each row, from rows that are from_stride apart to rows to_stride apart. */
+template <class real>
+apf_status copy_rows(apf_context *ctx, int64_t rows, int64_t n, const real *from,
+                     int64_t from_stride, real *to, int64_t to_stride);
+
 /* --- sums ---------------------------------------------------------------------------------------
  */
 
