@@ -311,9 +311,8 @@ static apf_status any_order_gradient(apf_context *ctx, int64_t n_fft, int64_t fr
                                      const Rational<real> &filter, real inner, const real *dY,
                                      const real *X, real *dX, real *db, real *da, real *room)
 {
-  const int64_t K = n_fft / 2 + 1;
-  real *to_b = db ? room : nullptr,
-       *to_a = da ? room + (db ? frames * fft_row(n_fft) : 0) : nullptr;
+  const int64_t K = n_fft / 2 + 1, row = fft_row(n_fft);
+  real *to_b = db ? room : nullptr, *to_a = da ? room + (db ? frames * row : 0) : nullptr;
   const real *circle;
   APF_TRY(half_circle(ctx, n_fft, &circle));
   const Sheet sheet = sheet_for(ctx, frames, K);
