@@ -1,7 +1,7 @@
 # The CUDA backend: ON compiles src/cuda/*.cu with nvcc, EMULATE as C++ over tests/cuda_on_cpu, OFF
 # leaves src/cuda/none.c. Sets apf_cuda_objects's sources from the list of operators.
 
-set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu)
+set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu src/cuda/recording.cu)
 foreach(module cache fft tables spectral stft_frames response mel)  # what several operators share
   list(APPEND APF_CUDA_SOURCES src/cuda/${module}.cu)
 endforeach()
