@@ -27,8 +27,8 @@ struct Cached {
 /** NULL if there is none. */
 Cached *cache_find(const apf_context *ctx, const CacheKey &key);
 
-/** Takes ownership. */
-void cache_keep(apf_context *ctx, const CacheKey &key, Cached *made);
+/** Takes ownership, unless it fails. */
+apf_status cache_keep(apf_context *ctx, const CacheKey &key, Cached *made);
 
 /** Device memory that a table lives in. */
 struct CachedMemory : Cached {
@@ -47,12 +47,12 @@ apf_status cached(apf_context *ctx, const CacheKey &key, Make make, const Thing 
   if (!found) {
     Thing *made = new (std::nothrow) Thing();
     if (!made) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for a plan or table");
-    const apf_status status = make(made);
+    apf_status status = make(made);
+    if (status == APF_OK) status = cache_keep(ctx, key, made);
     if (status != APF_OK) {
       delete made;
       return status;
     }
-    cache_keep(ctx, key, made);
     found = made;
   }
   *out = static_cast<const Thing *>(found);
