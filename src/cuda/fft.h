@@ -17,10 +17,6 @@
 
 namespace apf_cuda {
 
-/** Rows are transformed in chunks of about this many bytes: enough to fill a device, little enough
- *  to stay near its cache from one pass over a chunk to the next. */
-inline constexpr int64_t FFT_CHUNK_BYTES = int64_t(64) << 20;
-
 constexpr int64_t fft_row(int64_t n)
 {
   return 2 * (n / 2 + 1);

@@ -135,7 +135,7 @@ apf_status fft_one_pole_forward(apf_context *ctx, int64_t B, int64_t T, const re
 {
   /* One sample is its own average: no transform has a length of one. */
   if (T == 1) return ctx->table->copy(ctx, y, x, static_cast<size_t>(B) * sizeof(real));
-  const Chunks chunks(B, 1, fft_row(T) * sizeof(real));
+  const Chunks chunks(ctx, B, 1, fft_row(T) * sizeof(real));
   real *V;
   APF_TRY(workspace(ctx, chunks.most() * fft_row(T), &V));
   for (int64_t i = 0; i < chunks.size(); i++) {
@@ -176,7 +176,7 @@ apf_status fft_one_pole_backward(apf_context *ctx, int64_t B, int64_t T, const r
 {
   if (T == 1) return backward_of_one_sample(ctx, B, dy, dx, dc);
   const int64_t row_reals = fft_row(T), spectra = dc ? 2 : 1;
-  const Chunks chunks(B, 1, spectra * row_reals * sizeof(real));
+  const Chunks chunks(ctx, B, 1, spectra * row_reals * sizeof(real));
   const int64_t spectrum = room_for(chunks.most() * row_reals);
   const int64_t parts = chunks.most() * sheet_for(ctx, 1, T / 2 + 1).grid.x;
   const int64_t sums_room = room_for(parts * static_cast<int64_t>(sizeof(double) / sizeof(real)));

@@ -26,7 +26,7 @@ apf_status frequency_filter_backward(apf_context *ctx, int64_t B, int64_t F, int
   APF_TRY(check_bins(ctx, __func__, "dX", dX));
   const int64_t row = fft_row(n_fft), each = rational_room(n_fft, Kb, Ka);
   /* Chunks bound the scratch; where there is none, all frames are one. */
-  const Chunks chunks(B * F, 1, each > 0 ? each * sizeof(real) : 1);
+  const Chunks chunks(ctx, B * F, 1, each > 0 ? each * sizeof(real) : 1);
   real *room = nullptr;
   APF_TRY(workspace(ctx, chunks.most() * each, &room));
   for (int64_t i = 0; i < chunks.size(); i++) {

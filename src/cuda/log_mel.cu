@@ -122,7 +122,7 @@ apf_status log_mel_forward(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft
   const Logarithm<real> logarithm = {static_cast<real>(eps), offset};
   MelBank<real> bank;
   APF_TRY(mel_bank(ctx, MEL_HTK, shape.bins(), n_mels, sample_rate, low, high, &bank));
-  const Chunks chunks(B, shape.F, shape.row() * sizeof(real));
+  const Chunks chunks(ctx, B, shape.F, shape.row() * sizeof(real));
   real *X;
   APF_TRY(workspace(ctx, chunks.most() * shape.row(), &X));
   for (int64_t i = 0; i < chunks.size(); i++) {
@@ -146,7 +146,7 @@ apf_status log_mel_backward(apf_context *ctx, int64_t B, int64_t T, int64_t n_ff
   const Logarithm<real> logarithm = {static_cast<real>(eps), offset};
   MelBank<real> bank;
   APF_TRY(mel_bank(ctx, MEL_HTK, shape.bins(), n_mels, sample_rate, low, high, &bank));
-  const Chunks chunks(B, shape.F, (shape.row() + n_mels) * sizeof(real));
+  const Chunks chunks(ctx, B, shape.F, (shape.row() + n_mels) * sizeof(real));
   const int64_t spectra = room_for(chunks.most() * shape.row());
   real *X;
   APF_TRY(workspace(ctx, spectra + chunks.most() * n_mels, &X));

@@ -18,9 +18,10 @@ enum { THREADS = 256 };
 /* --- chunks -------------------------------------------------------------------------------------
  */
 
-Chunks::Chunks(int64_t rows, int64_t F, int64_t frame_bytes) : rows_(rows), F_(F)
+Chunks::Chunks(const apf_context *ctx, int64_t rows, int64_t F, int64_t frame_bytes)
+    : rows_(rows), F_(F)
 {
-  const int64_t most = std::max<int64_t>(FFT_CHUNK_BYTES / frame_bytes, 1);
+  const int64_t most = std::max<int64_t>(device(ctx)->cache_bytes / 2 / frame_bytes, 1);
   const int64_t whole = std::max<int64_t>(most / F, 1);
   each_rows_ = divide_up(rows, divide_up(rows, whole));
   pieces_ = divide_up(rows, each_rows_);
@@ -301,7 +302,7 @@ apf_status stft_analyze(apf_context *ctx, const StftShape &shape, bool inverse, 
     APF_TRY(workspace(ctx, shape.T, &scale));
     APF_TRY(inverse_scale(ctx, shape, real(2), scale));
   }
-  const Chunks chunks(shape.B, F, shape.row() * sizeof(real));
+  const Chunks chunks(ctx, shape.B, F, shape.row() * sizeof(real));
   for (int64_t i = 0; i < chunks.size(); i++) {
     const Chunk chunk = chunks[i];
     real *out = X + (chunk.row * F + chunk.frame) * shape.row();
@@ -334,7 +335,7 @@ apf_status stft_synthesize(apf_context *ctx, const StftShape &shape, bool invers
                            real *y)
 {
   const int64_t F = shape.F;
-  const Chunks chunks(shape.B, F, shape.row() * sizeof(real));
+  const Chunks chunks(ctx, shape.B, F, shape.row() * sizeof(real));
   real *cursor;
   APF_TRY(workspace(ctx, room_for(shape.T) + chunks.most() * shape.row(), &cursor));
   real *scale = take(&cursor, shape.T), *frames = cursor;

@@ -40,10 +40,13 @@ struct Chunk {
   __host__ __device__ int64_t count() const { return rows * frames; }
 };
 
-/** Cuts rows of F frames into chunks of nearly equal size that take about FFT_CHUNK_BYTES. */
+/**
+ * Cuts rows of F frames into chunks of nearly equal size that fill half the device's cache: one
+ * pass over a chunk leaves it there for the next. It also bounds the scratch memory.
+ */
 class Chunks {
  public:
-  Chunks(int64_t rows, int64_t F, int64_t frame_bytes);
+  Chunks(const apf_context *ctx, int64_t rows, int64_t F, int64_t frame_bytes);
   int64_t size() const { return pieces_ * parts_; }
   /** Frames of the largest chunk. */
   int64_t most() const { return each_rows_ * each_frames_; }

@@ -272,7 +272,7 @@ apf_status stft_loss_forward(apf_context *ctx, int64_t P, int64_t B, int64_t T, 
   const StftShape shape = {P * B, T, n_fft, window, hop, 1};
   const Signals<real> signals = {pred, target, shared_target ? B : P * B};
   Loss<real> loss = {shape, n_mels, {}, nullptr, nullptr};
-  const Chunks chunks(shape.B, shape.F, loss.each() * sizeof(real));
+  const Chunks chunks(ctx, shape.B, shape.F, loss.each() * sizeof(real));
   const int64_t all = shape.B * shape.F;
   real *front;
   APF_TRY(begin(ctx, sample_rate, all * SUMS * static_cast<int64_t>(sizeof(double) / sizeof(real)),
@@ -300,7 +300,7 @@ apf_status stft_loss_backward(apf_context *ctx, int64_t P, int64_t B, int64_t T,
   const StftShape shape = {P * B, T, n_fft, window, hop, 1};
   const Signals<real> signals = {pred, target, shared_target ? B : P * B};
   Loss<real> loss = {shape, n_mels, {}, nullptr, nullptr};
-  const Chunks chunks(shape.B, shape.F, loss.each() * sizeof(real));
+  const Chunks chunks(ctx, shape.B, shape.F, loss.each() * sizeof(real));
   const int64_t set_frames = B * shape.F;
   real *factors;
   APF_TRY(begin(ctx, sample_rate, 2 * P, chunks, &loss, &factors));

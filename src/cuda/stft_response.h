@@ -15,7 +15,7 @@ template <class real, class Apply>
 apf_status stft_response_forward(apf_context *ctx, const StftShape &shape, const real *x, real *y,
                                  Apply apply)
 {
-  const Chunks chunks(shape.B, shape.F, shape.row() * sizeof(real));
+  const Chunks chunks(ctx, shape.B, shape.F, shape.row() * sizeof(real));
   real *cursor;
   APF_TRY(workspace(ctx, room_for(shape.T) + chunks.most() * shape.row(), &cursor));
   real *scale = take(&cursor, shape.T), *frames = cursor;
@@ -49,7 +49,7 @@ apf_status stft_response_backward(apf_context *ctx, const StftShape &shape,
                                   Gradient gradient, Finish finish)
 {
   const int64_t each = (x ? 2 : 1) * shape.row() + room.each;
-  const Chunks chunks(shape.B, shape.F, each * sizeof(real));
+  const Chunks chunks(ctx, shape.B, shape.F, each * sizeof(real));
   const int64_t spectrum = room_for(chunks.most() * shape.row());
   real *cursor;
   APF_TRY(workspace(
