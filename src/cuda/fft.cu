@@ -60,7 +60,7 @@ static apf_status plan_for(apf_context *ctx, int64_t n, int64_t rows, cufftType 
                     "%" PRId64 " transforms of length %" PRId64 ", expected both below 2^31", rows,
                     n);
   const CacheKey key = {CACHE_FFT, double(type), double(n), double(rows)};
-  const Plan *plan;
+  const Plan *plan = nullptr;
   APF_TRY(cached(
       ctx, key, [&](Plan *made) { return make_plan(ctx, n, rows, type, inverse, made); }, &plan));
   *out = plan->handle;

@@ -47,6 +47,12 @@ __device__ static void store_narrow(real *X, int64_t k, apf_c128 bin)
   store_bin(X, k, {static_cast<real>(bin.re), static_cast<real>(bin.im)});
 }
 
+/** Whether bin k stands for itself alone. */
+__device__ static bool is_end(int64_t k, int64_t T)
+{
+  return k == 0 || 2 * k == T;
+}
+
 /** V <- V H, or V conj(H), each of `rows` with its c. */
 template <class real>
 __global__ void one_pole_bins_kernel(int64_t rows, int64_t T, const real *c, bool conjugate,
@@ -61,7 +67,7 @@ __global__ void one_pole_bins_kernel(int64_t rows, int64_t T, const real *c, boo
     {
       const apf_c128 H = response_at(k, of_row, over_T).H;
       const apf_c128 v = load_wide(V, row * K + k);
-      store_narrow(V, row * K + k, mul(v, conjugate ? conj(H) : H));
+      store_narrow(V, row * K + k, real_if(is_end(k, T), mul(v, conjugate ? conj(H) : H)));
     }
   }
 }
@@ -83,9 +89,9 @@ __global__ void one_pole_gradient_kernel(int64_t rows, int64_t T, const real *c,
       const Response at = response_at(k, of_row, over_T);
       const apf_c128 g = load_wide(G, row * K + k), v = load_wide(V, row * K + k);
       const apf_c128 dH = mul(at.rise, mul(at.over_A, at.over_A));
-      const double weight = k == 0 || 2 * k == T ? 1 : 2;
+      const double weight = is_end(k, T) ? 1 : 2;
       sum[0] += weight * mul_conj(mul_conj(g, v), dH).re;
-      store_narrow(G, row * K + k, mul_conj(g, at.H));
+      store_narrow(G, row * K + k, real_if(is_end(k, T), mul_conj(g, at.H)));
     }
     const double total = block_sums(sum);
     if (threadIdx.x == 0) store(sums + row * gridDim.x + blockIdx.x, total);

@@ -12,7 +12,7 @@ apf_status frequency_filter_forward(apf_context *ctx, int64_t B, int64_t F, int6
 {
   APF_TRY(check_bins(ctx, __func__, "X", X));
   APF_TRY(check_bins(ctx, __func__, "Y", Y));
-  return rational_apply<real>(ctx, n_fft, B * F, {Kb, Ka, b, a}, X, Y);
+  return rational_apply<real>(ctx, n_fft, B * F, {Kb, Ka, b, a}, false, X, Y);
 }
 APF_INSTANTIATE_REAL(frequency_filter_forward);
 
@@ -32,7 +32,7 @@ apf_status frequency_filter_backward(apf_context *ctx, int64_t B, int64_t F, int
   for (int64_t i = 0; i < chunks.size(); i++) {
     const int64_t first = chunks[i].row, at = first * row;
     const Rational<real> filter = {Kb, Ka, b + first * Kb, a + first * Ka};
-    APF_TRY(rational_gradient(ctx, n_fft, chunks[i].rows, filter, real(1), dY + at, X + at,
+    APF_TRY(rational_gradient(ctx, n_fft, chunks[i].rows, filter, false, dY + at, X + at,
                               dX ? dX + at : nullptr, db ? db + first * Kb : nullptr,
                               da ? da + first * Ka : nullptr, room));
   }

@@ -93,8 +93,9 @@ __global__ void log_mel_bins_kernel(MelBank<real> bank, int64_t frames, int64_t 
     APF_GRID_LOOP(k, K)
     {
       const real dS = mel_adjoint(bank, k, [&](int64_t band) { return load(of_frame + band); });
-      const real factor = k == 0 || k == K - 1 ? 2 * dS : dS;
-      store_bin(X, frame * K + k, scale(load_bin(X, frame * K + k), factor));
+      const bool end = k == 0 || k == K - 1;
+      const Bin<real> dX = scale(load_bin(X, frame * K + k), end ? 2 * dS : dS);
+      store_bin(X, frame * K + k, real_if(end, dX));
     }
   }
 }

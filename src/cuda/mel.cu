@@ -124,7 +124,7 @@ apf_status mel_bank(apf_context *ctx, MelKind kind, int64_t K, int64_t bands, do
                       K);
     }
   };
-  const CachedMemory *found;
+  const CachedMemory *found = nullptr;
   APF_TRY(cached(ctx, key, make, &found));
   const real *rise = static_cast<const real *>(found->memory);
   const int32_t *segment = reinterpret_cast<const int32_t *>(rise + 2 * K);

@@ -12,7 +12,7 @@ apf_status phaser_response_forward(apf_context *ctx, int64_t B, int64_t F, int64
 {
   APF_TRY(check_bins(ctx, __func__, "X", X));
   APF_TRY(check_bins(ctx, __func__, "Y", Y));
-  return phaser_apply<real>(ctx, n_fft, B * F, {F, 0, p, g1, g2, b, a}, X, Y);
+  return phaser_apply<real>(ctx, n_fft, B * F, {F, 0, p, g1, g2, b, a}, false, X, Y);
 }
 APF_INSTANTIATE_REAL(phaser_response_forward);
 
@@ -28,7 +28,7 @@ apf_status phaser_response_backward(apf_context *ctx, int64_t B, int64_t F, int6
   const Phaser<real> phaser = {F, 0, p, g1, g2, b, a};
   real *shared = nullptr;
   if (dp || dg1 || dg2 || db || da) APF_TRY(workspace(ctx, PHASER_SHARED * B * F, &shared));
-  APF_TRY(phaser_gradient(ctx, n_fft, B * F, phaser, real(1), dY, X, dX, dp, B * F, shared));
+  APF_TRY(phaser_gradient(ctx, n_fft, B * F, phaser, false, dY, X, dX, dp, B * F, shared));
   return shared ? phaser_gradients_sum<real>(ctx, B, F, shared, dg1, dg2, db, da) : APF_OK;
 }
 APF_INSTANTIATE_REAL(phaser_response_backward);

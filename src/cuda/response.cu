@@ -173,13 +173,19 @@ struct PhaserAt {
   }
 };
 
+/** Whether a bin stands for itself alone. */
+__device__ static bool is_end(int64_t k, int64_t K)
+{
+  return k == 0 || k == K - 1;
+}
+
 /* --- kernels ------------------------------------------------------------------------------------
  */
 
 /** Y = X H, or X conj(H) with `conjugate`. */
 template <class real, class Filter, class Settings>
 __global__ void response_apply_kernel(int64_t frames, int64_t K, Settings settings, bool conjugate,
-                                      const real *circle, const real *X, real *Y)
+                                      bool within, const real *circle, const real *X, real *Y)
 {
   APF_ROW_LOOP(frame, frames)
   {
@@ -187,14 +193,14 @@ __global__ void response_apply_kernel(int64_t frames, int64_t K, Settings settin
     APF_GRID_LOOP(k, K)
     {
       const Bin<real> H = filter.response(load_bin(circle, k));
-      const Bin<real> x = load_bin(X, frame * K + k);
-      store_bin(Y, frame * K + k, mul(x, conjugate ? conj(H) : H));
+      const Bin<real> y = mul(load_bin(X, frame * K + k), conjugate ? conj(H) : H);
+      store_bin(Y, frame * K + k, real_if(within && is_end(k, K), y));
     }
   }
 }
 
 template <class real, class Filter, class Settings>
-__global__ void response_gradient_kernel(int64_t frames, int64_t K, Settings settings, real inner,
+__global__ void response_gradient_kernel(int64_t frames, int64_t K, Settings settings, bool within,
                                          const real *circle, const real *dY, const real *X,
                                          real *dX, typename Filter::Gradients d)
 {
@@ -203,10 +209,10 @@ __global__ void response_gradient_kernel(int64_t frames, int64_t K, Settings set
     real sums[Filter::COUNT] = {};
     for (int64_t k = threadIdx.x; k < K; k += blockDim.x) {
       const Bin<real> dy = load_bin(dY, frame * K + k), x = load_bin(X, frame * K + k);
-      const real weight = k == 0 || k == K - 1 ? 1 : inner;
-      const Bin<real> G = scale(mul_conj(dy, x), weight);
+      const bool end = is_end(k, K);
+      const Bin<real> G = scale(mul_conj(dy, x), within && !end ? 2 : 1);
       const Bin<real> H = filter.add_gradients(load_bin(circle, k), G, sums);
-      if (dX) store_bin(dX, frame * K + k, mul_conj(dy, H));
+      if (dX) store_bin(dX, frame * K + k, real_if(within && end, mul_conj(dy, H)));
     }
     const real sum = block_sums(sums);
     if (threadIdx.x < Filter::COUNT) Filter::keep(d, frame, threadIdx.x, sum);
@@ -217,7 +223,7 @@ __global__ void response_gradient_kernel(int64_t frames, int64_t K, Settings set
  *  transform counts inner bins twice and wants real ends. */
 template <class real>
 __global__ void any_order_gradient_kernel(int64_t frames, int64_t K, Rational<real> settings,
-                                          real inner, const real *circle, const real *dY,
+                                          bool within, const real *circle, const real *dY,
                                           const real *X, real *dX, real *to_b, real *to_a)
 {
   APF_ROW_LOOP(frame, frames)
@@ -228,12 +234,13 @@ __global__ void any_order_gradient_kernel(int64_t frames, int64_t K, Rational<re
       const int64_t at = frame * K + k;
       const Bin<real> z = load_bin(circle, k), dy = load_bin(dY, at), x = load_bin(X, at);
       const Bin<real> over_A = filter.over_A(z), H = mul(filter.numerator(z), over_A);
-      const bool end = k == 0 || k == K - 1;
-      const Bin<real> dB = scale(mul_conj(mul_conj(dy, x), over_A), end ? 1 : inner / 2);
+      const bool end = is_end(k, K);
+      const Bin<real> G = scale(mul_conj(dy, x), within || end ? 1 : real(0.5));
+      const Bin<real> dB = mul_conj(G, over_A);
       const Bin<real> dA = negate(mul_conj(dB, H));
-      if (to_b) store_bin(to_b, at, {dB.re, end ? 0 : dB.im});
-      if (to_a) store_bin(to_a, at, {dA.re, end ? 0 : dA.im});
-      if (dX) store_bin(dX, at, mul_conj(dy, H));
+      if (to_b) store_bin(to_b, at, real_if(end, dB));
+      if (to_a) store_bin(to_a, at, real_if(end, dA));
+      if (dX) store_bin(dX, at, real_if(within && end, mul_conj(dy, H)));
     }
   }
 }
@@ -264,26 +271,26 @@ enum { GRADIENT_THREADS = 128, SUM_THREADS = 256, MOST_ROWS = 65535 };
 
 template <class Filter, class real, class Settings>
 static apf_status apply(apf_context *ctx, int64_t n_fft, int64_t frames, const Settings &settings,
-                        bool conjugate, const real *X, real *Y)
+                        bool conjugate, bool within, const real *X, real *Y)
 {
   const int64_t K = n_fft / 2 + 1;
   const real *circle;
   APF_TRY(half_circle(ctx, n_fft, &circle));
   const Sheet sheet = sheet_for(ctx, frames, K);
   return APF_LAUNCH(ctx, (response_apply_kernel<real, Filter, Settings>), sheet.grid, sheet.threads,
-                    0, frames, K, settings, conjugate, circle, X, Y);
+                    0, frames, K, settings, conjugate, within, circle, X, Y);
 }
 
 template <class Filter, class real, class Settings>
 static apf_status gradient(apf_context *ctx, int64_t n_fft, int64_t frames,
-                           const Settings &settings, real inner, const real *dY, const real *X,
+                           const Settings &settings, bool within, const real *dY, const real *X,
                            real *dX, const typename Filter::Gradients &d)
 {
   const int64_t K = n_fft / 2 + 1;
   const real *circle;
   APF_TRY(half_circle(ctx, n_fft, &circle));
   return APF_LAUNCH(ctx, (response_gradient_kernel<real, Filter, Settings>),
-                    grid_for(ctx, frames, 1), GRADIENT_THREADS, 0, frames, K, settings, inner,
+                    grid_for(ctx, frames, 1), GRADIENT_THREADS, 0, frames, K, settings, within,
                     circle, dY, X, dX, d);
 }
 
@@ -294,11 +301,11 @@ static bool is_second_order(int64_t Kb, int64_t Ka)
 
 template <class real>
 apf_status rational_apply(apf_context *ctx, int64_t n_fft, int64_t frames,
-                          const Rational<real> &filter, const real *X, real *Y)
+                          const Rational<real> &filter, bool within, const real *X, real *Y)
 {
   if (is_second_order(filter.Kb, filter.Ka))
-    return apply<SecondOrder<real>>(ctx, n_fft, frames, filter, false, X, Y);
-  return apply<AnyOrder<real>>(ctx, n_fft, frames, filter, false, X, Y);
+    return apply<SecondOrder<real>>(ctx, n_fft, frames, filter, false, within, X, Y);
+  return apply<AnyOrder<real>>(ctx, n_fft, frames, filter, false, within, X, Y);
 }
 
 int64_t rational_room(int64_t n_fft, int64_t Kb, int64_t Ka)
@@ -308,7 +315,7 @@ int64_t rational_room(int64_t n_fft, int64_t Kb, int64_t Ka)
 
 template <class real>
 static apf_status any_order_gradient(apf_context *ctx, int64_t n_fft, int64_t frames,
-                                     const Rational<real> &filter, real inner, const real *dY,
+                                     const Rational<real> &filter, bool within, const real *dY,
                                      const real *X, real *dX, real *db, real *da, real *room)
 {
   const int64_t K = n_fft / 2 + 1, row = fft_row(n_fft);
@@ -317,7 +324,7 @@ static apf_status any_order_gradient(apf_context *ctx, int64_t n_fft, int64_t fr
   APF_TRY(half_circle(ctx, n_fft, &circle));
   const Sheet sheet = sheet_for(ctx, frames, K);
   APF_TRY(APF_LAUNCH(ctx, any_order_gradient_kernel<real>, sheet.grid, sheet.threads, 0, frames, K,
-                     filter, inner, circle, dY, X, dX, to_b, to_a));
+                     filter, within, circle, dY, X, dX, to_b, to_a));
   APF_TRY(fft_inverse(ctx, n_fft, db && da ? 2 * frames : frames, room));
   if (db) APF_TRY(copy_rows<real>(ctx, frames, filter.Kb, to_b, row, db, filter.Kb));
   return da ? copy_rows<real>(ctx, frames, filter.Ka, to_a, row, da, filter.Ka) : APF_OK;
@@ -325,35 +332,35 @@ static apf_status any_order_gradient(apf_context *ctx, int64_t n_fft, int64_t fr
 
 template <class real>
 apf_status rational_gradient(apf_context *ctx, int64_t n_fft, int64_t frames,
-                             const Rational<real> &filter, real inner, const real *dY,
+                             const Rational<real> &filter, bool within, const real *dY,
                              const real *X, real *dX, real *db, real *da, real *room)
 {
   const bool second = is_second_order(filter.Kb, filter.Ka);
   if (db || da)
-    return second
-               ? gradient<SecondOrder<real>>(ctx, n_fft, frames, filter, inner, dY, X, dX, {db, da})
-               : any_order_gradient(ctx, n_fft, frames, filter, inner, dY, X, dX, db, da, room);
+    return second ? gradient<SecondOrder<real>>(ctx, n_fft, frames, filter, within, dY, X, dX,
+                                                {db, da})
+                  : any_order_gradient(ctx, n_fft, frames, filter, within, dY, X, dX, db, da, room);
   if (!dX) return APF_OK;
-  return second ? apply<SecondOrder<real>>(ctx, n_fft, frames, filter, true, dY, dX)
-                : apply<AnyOrder<real>>(ctx, n_fft, frames, filter, true, dY, dX);
+  return second ? apply<SecondOrder<real>>(ctx, n_fft, frames, filter, true, within, dY, dX)
+                : apply<AnyOrder<real>>(ctx, n_fft, frames, filter, true, within, dY, dX);
 }
 
 template <class real>
 apf_status phaser_apply(apf_context *ctx, int64_t n_fft, int64_t frames, const Phaser<real> &phaser,
-                        const real *X, real *Y)
+                        bool within, const real *X, real *Y)
 {
-  return apply<PhaserAt<real>>(ctx, n_fft, frames, phaser, false, X, Y);
+  return apply<PhaserAt<real>>(ctx, n_fft, frames, phaser, false, within, X, Y);
 }
 
 template <class real>
 apf_status phaser_gradient(apf_context *ctx, int64_t n_fft, int64_t frames,
-                           const Phaser<real> &phaser, real inner, const real *dY, const real *X,
+                           const Phaser<real> &phaser, bool within, const real *dY, const real *X,
                            real *dX, real *dp, int64_t all_frames, real *shared)
 {
   if (shared)
-    return gradient<PhaserAt<real>>(ctx, n_fft, frames, phaser, inner, dY, X, dX,
+    return gradient<PhaserAt<real>>(ctx, n_fft, frames, phaser, within, dY, X, dX,
                                     {phaser.first, all_frames, dp, shared});
-  return dX ? apply<PhaserAt<real>>(ctx, n_fft, frames, phaser, true, dY, dX) : APF_OK;
+  return dX ? apply<PhaserAt<real>>(ctx, n_fft, frames, phaser, true, within, dY, dX) : APF_OK;
 }
 
 template <class real>

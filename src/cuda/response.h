@@ -2,9 +2,9 @@
  * Frequency responses applied to the spectra of many frames, and their gradients; equations in
  * src/cpu/response.h, docs/frequency_filter.md and docs/phaser_response.md.
  *
- * Spectra are (frames, K, 2) with K = n_fft / 2 + 1. Gradients are of a loss in which the bins
- * between the first and the last count `inner` times: once for spectra as they are, twice between
- * STFT and inverse, where each stands for two. That concerns the parameters alone, never dX.
+ * Spectra are (frames, K, 2) with K = n_fft / 2 + 1. `within` says that they lie between STFT and
+ * inverse: then what is written has the real first and last bin that a transform back wants, and
+ * for the parameters' gradients, not for dX, each bin between the two counts twice.
  */
 #ifndef APF_CUDA_RESPONSE_H
 #define APF_CUDA_RESPONSE_H
@@ -23,7 +23,7 @@ struct Rational {
 /** Y = X H; Y may be X. */
 template <class real>
 apf_status rational_apply(apf_context *ctx, int64_t n_fft, int64_t frames,
-                          const Rational<real> &filter, const real *X, real *Y);
+                          const Rational<real> &filter, bool within, const real *X, real *Y);
 
 /** Reals of scratch that rational_gradient needs for a frame. */
 int64_t rational_room(int64_t n_fft, int64_t Kb, int64_t Ka);
@@ -31,7 +31,7 @@ int64_t rational_room(int64_t n_fft, int64_t Kb, int64_t Ka);
 /** dX (may be dY), db, da: each may be NULL; X is not read if both db and da are. */
 template <class real>
 apf_status rational_gradient(apf_context *ctx, int64_t n_fft, int64_t frames,
-                             const Rational<real> &filter, real inner, const real *dY,
+                             const Rational<real> &filter, bool within, const real *dY,
                              const real *X, real *dX, real *db, real *da, real *room);
 
 /** Four all-passes with feedback and a biquad. p[B,F] is a frame's; g1[B], g2[B], b[B,3], a[B,3]
@@ -47,13 +47,13 @@ enum { PHASER_SHARED = 8 };
 
 template <class real>
 apf_status phaser_apply(apf_context *ctx, int64_t n_fft, int64_t frames, const Phaser<real> &phaser,
-                        const real *X, real *Y);
+                        bool within, const real *X, real *Y);
 
 /** As rational_gradient. dp[B,F] may be NULL; shared is (PHASER_SHARED, all_frames), each frame's
  *  own part, for phaser_gradients_sum; NULL if neither is wanted. */
 template <class real>
 apf_status phaser_gradient(apf_context *ctx, int64_t n_fft, int64_t frames,
-                           const Phaser<real> &phaser, real inner, const real *dY, const real *X,
+                           const Phaser<real> &phaser, bool within, const real *dY, const real *X,
                            real *dX, real *dp, int64_t all_frames, real *shared);
 
 /** Sums over the F frames of a row, in double: dg1[B], dg2[B], db[B,3], da[B,3]; each may be NULL.

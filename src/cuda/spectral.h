@@ -30,6 +30,14 @@ __device__ inline void store_bin(real *X, int64_t k, Bin<real> bin)
   store(reinterpret_cast<Pack<real, 2> *>(X) + k, Pack<real, 2>{{bin.re, bin.im}});
 }
 
+/** A first or last bin as a transform back wants it: real, whatever rounding left. */
+template <class S>
+__device__ inline S real_if(bool end, S bin)
+{
+  if (end) bin.im = 0;
+  return bin;
+}
+
 /** a conj(b) */
 template <class S>
 __device__ inline S mul_conj(S a, S b)

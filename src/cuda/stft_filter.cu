@@ -11,7 +11,8 @@ apf_status stft_filter_forward(apf_context *ctx, int64_t B, int64_t T, int64_t n
 {
   const StftShape shape = {B, T, n_fft, window, hop, 0};
   const auto apply = [&](int64_t first, int64_t frames, real *X) {
-    return rational_apply<real>(ctx, n_fft, frames, {Kb, Ka, b + first * Kb, a + first * Ka}, X, X);
+    return rational_apply<real>(ctx, n_fft, frames, {Kb, Ka, b + first * Kb, a + first * Ka}, true,
+                                X, X);
   };
   return stft_response_forward(ctx, shape, x, y, apply);
 }
@@ -29,7 +30,7 @@ apf_status stft_filter_backward(apf_context *ctx, int64_t B, int64_t T, int64_t 
   const auto gradient = [&](int64_t first, int64_t frames, real *dY, const real *X, real *scratch,
                             real *) {
     const Rational<real> filter = {Kb, Ka, b + first * Kb, a + first * Ka};
-    return rational_gradient<real>(ctx, n_fft, frames, filter, real(2), dY, X, dx ? dY : nullptr,
+    return rational_gradient<real>(ctx, n_fft, frames, filter, true, dY, X, dx ? dY : nullptr,
                                    db ? db + first * Kb : nullptr, da ? da + first * Ka : nullptr,
                                    scratch);
   };

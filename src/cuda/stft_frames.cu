@@ -325,7 +325,7 @@ __global__ void weigh_bins_kernel(int64_t rows, int64_t K, real inner, const rea
     {
       const Bin<real> bin = load_bin(X, row * K + k);
       const bool end = k == 0 || k == K - 1;
-      store_bin(frames, row * K + k, end ? Bin<real>{bin.re, 0} : scale(bin, inner));
+      store_bin(frames, row * K + k, real_if(end, scale(bin, end ? 1 : inner)));
     }
   }
 }

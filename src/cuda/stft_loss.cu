@@ -169,10 +169,11 @@ __global__ void loss_bins_kernel(int64_t frames, int64_t K, Magnitudes of, int64
     {
       const Bin<real> bin = load_bin(X, frame * K + k);
       const real power = square_of(bin);
-      const real weight = k == 0 || k == K - 1 ? 1 : real(0.5);
+      const bool end = k == 0 || k == K - 1;
+      const real weight = end ? 1 : real(0.5);
       const real factor =
           power >= real(1e-8) ? weight * of.adjoint(k, d) / sqrt(floored(power)) : real(0);
-      store_bin(X, frame * K + k, scale(bin, factor));
+      store_bin(X, frame * K + k, real_if(end, scale(bin, factor)));
     }
   }
 }

@@ -12,7 +12,7 @@ apf_status stft_phaser_forward(apf_context *ctx, int64_t B, int64_t T, int64_t n
 {
   const StftShape shape = {B, T, n_fft, window, hop, 0};
   const auto apply = [&](int64_t first, int64_t frames, real *X) {
-    return phaser_apply<real>(ctx, n_fft, frames, {shape.F, first, p, g1, g2, b, a}, X, X);
+    return phaser_apply<real>(ctx, n_fft, frames, {shape.F, first, p, g1, g2, b, a}, true, X, X);
   };
   return stft_response_forward(ctx, shape, x, y, apply);
 }
@@ -32,7 +32,7 @@ apf_status stft_phaser_backward(apf_context *ctx, int64_t B, int64_t T, int64_t 
   const auto gradient = [&](int64_t first, int64_t frames, real *dY, const real *X, real *,
                             real *shared) {
     const Phaser<real> phaser = {shape.F, first, p, g1, g2, b, a};
-    return phaser_gradient<real>(ctx, n_fft, frames, phaser, real(2), dY, X, dx ? dY : nullptr, dp,
+    return phaser_gradient<real>(ctx, n_fft, frames, phaser, true, dY, X, dx ? dY : nullptr, dp,
                                  all, parameters ? shared : nullptr);
   };
   const auto finish = [&](real *shared) {

@@ -39,7 +39,7 @@ static apf_status table(apf_context *ctx, CacheKind kind, void (*kernel)(int64_t
     return APF_LAUNCH(ctx, kernel, grid_for(ctx, values, THREADS), THREADS, 0, n,
                       static_cast<real *>(made->memory));
   };
-  const CachedMemory *found;
+  const CachedMemory *found = nullptr;
   APF_TRY(cached(ctx, {double(kind), sizeof(real), double(n)}, make, &found));
   *out = static_cast<const real *>(found->memory);
   return APF_OK;
