@@ -160,7 +160,8 @@ TEST_P(FrequencyFilter, FloatAgreesWithDouble)
 
 TEST_P(FrequencyFilter, BadArgumentsAreNamed)
 {
-  float v[64] = {0};
+  Array<float> memory(ctx, 64);
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t F, int64_t n_fft, int64_t Kb, int64_t Ka, float *X,
                         float *b, float *a, float *Y) {
     return op::frequency_filter_forward<float>(ctx, B, F, n_fft, Kb, Ka, X, b, a, Y);

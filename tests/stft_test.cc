@@ -117,7 +117,8 @@ TEST_P(Stft, NoSamplesAreOneFrameOfZeros)
 
 TEST_P(Stft, BadArgumentsAreNamed)
 {
-  float x[8] = {0}, X[64] = {0};
+  Array<float> signal(ctx, 8), result(ctx, 64);
+  float *const x = signal.data(), *const X = result.data();
   const auto call = [&](int64_t B, int64_t T, int64_t n_fft, int64_t window, int64_t hop,
                         int reflect, const float *in, float *out) {
     return op::stft_forward<float>(ctx, B, T, n_fft, window, hop, reflect, in, out);

@@ -1,5 +1,6 @@
 /**
- * cuFFT over KissFFT.
+ * cuFFT over KissFFT, in double whatever the type: KissFFT's long odd factors lose digits that a
+ * GPU keeps.
  *
  * What cuFFT leaves open is made to hurt: a complex-to-real transform overwrites its input with NaN
  * when it is not in place, and is NaN where the spectrum is not that of a real signal (the first
@@ -71,43 +72,45 @@ T *element(void *data, const Side &side, int64_t row, int64_t i)
 }
 
 /** Parts of a spectrum that a real signal does not have. */
-template <class T>
-bool is_hermitian(const std::vector<std::complex<T>> &x)
+bool is_hermitian(const std::vector<std::complex<double>> &x)
 {
   return x[0].imag() == 0 && (x.size() % 2 || x[x.size() / 2].imag() == 0);
 }
 
 template <class T>
-void read_row(const Side &side, void *data, int64_t row, std::vector<std::complex<T>> *x)
+void read_row(const Side &side, void *data, int64_t row, std::vector<std::complex<double>> *x)
 {
   const int64_t n = static_cast<int64_t>(x->size());
   for (int64_t i = 0; i < side.count; i++)
-    (*x)[i] = side.real ? std::complex<T>(*element<T>(data, side, row, i))
-                        : *element<std::complex<T>>(data, side, row, i);
+    if (side.real)
+      (*x)[i] = *element<T>(data, side, row, i);
+    else
+      (*x)[i] = std::complex<double>(*element<std::complex<T>>(data, side, row, i));
   for (int64_t i = side.count; i < n; i++) (*x)[i] = std::conj((*x)[n - i]);
 }
 
 template <class T>
-void write_row(const Side &side, void *data, int64_t row, const std::vector<std::complex<T>> &x)
+void write_row(const Side &side, void *data, int64_t row,
+               const std::vector<std::complex<double>> &x)
 {
   for (int64_t i = 0; i < side.count; i++)
     if (side.real)
-      *element<T>(data, side, row, i) = x[i].real();
+      *element<T>(data, side, row, i) = static_cast<T>(x[i].real());
     else
-      *element<std::complex<T>>(data, side, row, i) = x[i];
+      *element<std::complex<T>>(data, side, row, i) = std::complex<T>(x[i]);
 }
 
 template <class T>
 void transform(const Plan &plan, void *in, void *out, bool inverse)
 {
-  const kissfft<T> fft(static_cast<size_t>(plan.n), inverse);
-  std::vector<std::complex<T>> x(plan.n), y(plan.n);
-  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const kissfft<double> fft(static_cast<size_t>(plan.n), inverse);
+  std::vector<std::complex<double>> x(plan.n), y(plan.n);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
   for (int64_t row = 0; row < plan.batch; row++) {
-    read_row(plan.in, in, row, &x);
+    read_row<T>(plan.in, in, row, &x);
     fft.transform(x.data(), y.data());
     if (plan.out.real && !is_hermitian(x)) y.assign(y.size(), {nan, nan});
-    write_row(plan.out, out, row, y);
+    write_row<T>(plan.out, out, row, y);
     if (plan.out.real && in != out)
       for (int64_t i = 0; i < plan.in.count; i++)
         fill_with_nan(element<std::complex<T>>(in, plan.in, row, i), sizeof(std::complex<T>));
@@ -126,8 +129,8 @@ bool is_there(const Plan &plan, const Side &side, const void *data)
 /** In place each row stays where it is. */
 bool rows_match(const Plan &plan)
 {
-  return plan.batch == 1 || plan.in.distance * (plan.in.real ? 1 : 2) ==
-                                plan.out.distance * (plan.out.real ? 1 : 2);
+  return plan.batch == 1 ||
+         plan.in.distance * (plan.in.real ? 1 : 2) == plan.out.distance * (plan.out.real ? 1 : 2);
 }
 
 template <class T>
