@@ -169,3 +169,18 @@ TEST_P(FftOnePole, BadArgumentsAreNamed)
   expect_failure(nullptr, op::fft_one_pole_forward<float>(nullptr, 1, 4, x, c, y), APF_ERR_ARGUMENT,
                  {"ctx is NULL"});
 }
+
+class FftOnePoleOnCuda : public OnEveryBackend {};
+APF_ON_CUDA(FftOnePoleOnCuda);
+
+TEST_P(FftOnePoleOnCuda, LengthsThatCuFftCannotCountAreNamed)
+{
+  Array<float> one(ctx, 1);
+  float *const v = one.data();
+  const int64_t T = int64_t(1) << 31;
+
+  expect_failure(ctx, op::fft_one_pole_forward<float>(ctx, 1, T, v, v, v), APF_ERR_ARGUMENT,
+                 {"fft_one_pole_forward", "2147483648 samples"});
+  expect_failure(ctx, op::fft_one_pole_backward<float>(ctx, 1, T, v, v, v, v, v), APF_ERR_ARGUMENT,
+                 {"fft_one_pole_backward", "2147483648 samples"});
+}

@@ -114,6 +114,22 @@ TEST_P(FrequencyFilter, AdjointIdentityHolds)
   }
 }
 
+TEST_P(FrequencyFilter, SpectraMayBeWiderThanABlockOfThreads)
+{
+  for (const Shape &s : {Shape{1, 3, 1200, 3, 3}, Shape{1, 3, 1200, 2, 4}}) {
+    const Data d = random_case(s);
+    const auto Y = forward(s, d.X, d.b, d.a);
+    const auto g = backward(s, d.dY, d.X, d.b, d.a);
+    const double left = dot(Y, d.dY);
+
+    EXPECT_LE(relative_error(Y, naive(s, d)), 1e-13);
+    EXPECT_NEAR(left, dot(d.X, g.dX), 1e-12 * (1 + std::abs(left)));
+    EXPECT_NEAR(left, dot(d.b, g.db), 1e-12 * (1 + std::abs(left)));
+    /* Y is homogeneous in a, of degree -1. */
+    EXPECT_NEAR(left, -dot(d.a, g.da), 1e-12 * (1 + std::abs(left)));
+  }
+}
+
 TEST_P(FrequencyFilter, EachGradientMayBeLeftOutAndInputsMayBeOverwritten)
 {
   const Shape s = {2, 3, 16, 3, 3};

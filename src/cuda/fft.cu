@@ -30,6 +30,13 @@ apf_status fail(apf_context *ctx, cufftResult error, const char *function, const
                   static_cast<int>(error));
 }
 
+apf_status check_length(apf_context *ctx, const char *function, int64_t n)
+{
+  if (fft_row(n) <= INT_MAX) return APF_OK;
+  return apf_fail(ctx, APF_ERR_ARGUMENT, function,
+                  "%" PRId64 " samples in a transform, expected less than 2^31 - 2", n);
+}
+
 struct Plan : Cached {
   ~Plan() override
   {
@@ -55,10 +62,6 @@ static apf_status make_plan(apf_context *ctx, int64_t n, int64_t rows, cufftType
 static apf_status plan_for(apf_context *ctx, int64_t n, int64_t rows, cufftType type, bool inverse,
                            cufftHandle *out)
 {
-  if (fft_row(n) > INT_MAX || rows > INT_MAX)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, __func__,
-                    "%" PRId64 " transforms of length %" PRId64 ", expected both below 2^31", rows,
-                    n);
   const CacheKey key = {CACHE_FFT, double(type), double(n), double(rows)};
   const Plan *plan = nullptr;
   APF_TRY(cached(

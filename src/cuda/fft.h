@@ -22,6 +22,9 @@ constexpr int64_t fft_row(int64_t n)
   return 2 * (n / 2 + 1);
 }
 
+/** Refuses lengths that cuFFT cannot count. */
+apf_status check_length(apf_context *ctx, const char *function, int64_t n);
+
 template <class real>
 apf_status fft_forward(apf_context *ctx, int64_t n, int64_t rows, real *data);
 template <class real>

@@ -139,6 +139,7 @@ template <class real>
 apf_status fft_one_pole_forward(apf_context *ctx, int64_t B, int64_t T, const real *x,
                                 const real *c, real *y)
 {
+  APF_TRY(check_length(ctx, __func__, T));
   /* One sample is its own average: no transform has a length of one. */
   if (T == 1) return ctx->table->copy(ctx, y, x, static_cast<size_t>(B) * sizeof(real));
   const Chunks chunks(ctx, B, 1, fft_row(T) * sizeof(real));
@@ -180,6 +181,7 @@ template <class real>
 apf_status fft_one_pole_backward(apf_context *ctx, int64_t B, int64_t T, const real *dy,
                                  const real *x, const real *c, real *dx, real *dc)
 {
+  APF_TRY(check_length(ctx, __func__, T));
   if (T == 1) return backward_of_one_sample(ctx, B, dy, dx, dc);
   const int64_t row_reals = fft_row(T), spectra = dc ? 2 : 1;
   const Chunks chunks(ctx, B, 1, spectra * row_reals * sizeof(real));

@@ -221,20 +221,20 @@ __global__ void overlap_add_kernel(StftShape shape, Chunk chunk, int64_t low, in
   }
 }
 
-/** Samples that the chunk's frames touch; all of them for the first frames, which clear them. */
+/**
+ * Samples that the chunk's frames touch; all of them for the first frames, which clear them. By
+ * reflection a frame centred within the signal touches none that it does not touch directly; that
+ * of the last frame may be T, then the image of its end lies one sample before its start.
+ */
 static void touched(const StftShape &shape, const Chunk &chunk, int64_t *low, int64_t *high)
 {
-  const int64_t T = shape.T,
-                end = shape.first_sample(chunk.frame + chunk.frames - 1) + shape.window;
   *low = 0;
-  *high = T;
+  *high = shape.T;
   if (chunk.frame == 0) return;
   const int64_t start = shape.first_sample(chunk.frame);
-  *low = std::max<int64_t>(start, 0);
-  *high = std::min(end, T);
-  if (!shape.reflect) return;
-  if (start < 0) *high = std::min(std::max(*high, 1 - start), T);
-  if (end > T) *low = std::max<int64_t>(std::min(*low, 2 * (T - 1) - (end - 1)), 0);
+  const int64_t end = shape.first_sample(chunk.frame + chunk.frames - 1) + shape.window;
+  *low = std::max<int64_t>(shape.reflect ? std::min(start, 2 * shape.T - 1 - end) : start, 0);
+  *high = std::min(end, shape.T);
 }
 
 template <class real>
