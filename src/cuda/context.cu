@@ -205,6 +205,7 @@ static apf_status open_device(apf_context *ctx, const apf_context_options *optio
       ctx, cudaDeviceGetAttribute(&d->multiprocessors, cudaDevAttrMultiProcessorCount, d->number));
   APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin,
                                            d->number));
+  APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&d->cache_bytes, cudaDevAttrL2CacheSize, d->number));
   d->shared_bytes = static_cast<size_t>(shared_bytes);
   d->stream = static_cast<cudaStream_t>(options->stream);
   if (!d->stream) {
