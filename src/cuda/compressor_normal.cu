@@ -20,6 +20,7 @@
  * sets still leave most of the device idle: the time is that of T steps of one block. All in
  * double, for both types.
  */
+#include "cuda/blocks.h"
 #include "cuda/compressor.h"
 #include "cuda/lanes.h"
 #include "cuda/reduce.h"
@@ -74,8 +75,25 @@ __device__ inline CompressorSet new_set(const real *set, CurveLine<double> low)
   return s;
 }
 
-/* --- scans across the lanes ---------------------------------------------------------------------
- */
+/* --- scans across the lanes ------------------------------------------------------------------- */
+
+__device__ inline Decay<double> powers_of(double decay)
+{
+  Decay<double> powers;
+  for (double &power : powers.over) {
+    power = decay;
+    decay *= decay;
+  }
+  return powers;
+}
+
+__device__ inline double scan_one(const Decay<double> &decay, double before, double x)
+{
+  const double first[1] = {before};
+  double sum[1] = {x};
+  scan_decay(decay, first, sum);
+  return sum[0];
+}
 
 /** s[t] = decay s[t-1] + x[t] for all tangents x at once, with a decay of every sample's own;
  *  `before` is the s before lane 0. */
@@ -96,23 +114,12 @@ __device__ inline void scan_tangents(double decay, const double (&before)[TANGEN
   }
 }
 
-/* --- the gain and its tangents ------------------------------------------------------------------
- */
+/* --- the gain and its tangents ---------------------------------------------------------------- */
 
 /** A gain, and its derivatives by the parameters. */
 struct Gain {
   double value, tangent[TANGENTS];
 };
-
-__device__ inline Decay<double> powers_of(double decay)
-{
-  Decay<double> powers;
-  for (double &power : powers.over) {
-    power = decay;
-    decay *= decay;
-  }
-  return powers;
-}
 
 /** What one sample is on the line; each stage adds its part. */
 struct Sample {
@@ -135,14 +142,6 @@ __device__ inline double level_at(const Recordings<real> &in, const real *x, int
     level += (square > 1e-8 ? square : 1e-8) / static_cast<double>(in.C);
   }
   return level;
-}
-
-__device__ inline double scan_one(const Decay<double> &decay, double before, double x)
-{
-  const double first[1] = {before};
-  double sum[1] = {x};
-  scan_decay(decay, first, sum);
-  return sum[0];
 }
 
 __device__ inline void average(const CompressorSet &s, const Decay<double> &decay, double level,
@@ -206,8 +205,7 @@ __device__ inline void smooth(LineState *state, Sample *sample)
   for (int i = 0; i < TANGENTS; i++) state->tangent[i] = last_lane(tangent[i]);
 }
 
-/* --- columns and their products -----------------------------------------------------------------
- */
+/* --- columns and their products --------------------------------------------------------------- */
 
 /** Columns of one sample before emphasis: the residual, then those of J. */
 __device__ inline void new_columns(const CompressorSet &s, const Gain &g, double x, double target,
@@ -269,8 +267,7 @@ __device__ inline void add_channels(const CompressorSet &s, const Recordings<rea
   }
 }
 
-/* --- the line -----------------------------------------------------------------------------------
- */
+/* --- the line --------------------------------------------------------------------------------- */
 
 /** Runs one excerpt. Gains are made `ahead` samples before they are used; where nothing is left to
  *  look ahead at, the gain is 1. */
@@ -307,7 +304,8 @@ __global__ void compressor_normal_kernel(int64_t P, Recordings<real> in, const r
                                          CurveLine<double> low, double *all_sums,
                                          double *all_channels)
 {
-  for (int64_t task = blockIdx.x; task < P * in.B; task += gridDim.x) {
+  APF_BLOCK_LOOP(task, P * in.B)
+  {
     const int64_t at = task % in.B * in.C * in.T;
     const Excerpt<real> excerpt = {in.x + at, in.target + at, all_channels + task * in.C * COLUMNS};
     double sums[PRODUCTS] = {};
@@ -322,8 +320,7 @@ __global__ void compressor_normal_kernel(int64_t P, Recordings<real> in, const r
   }
 }
 
-/* --- handing out --------------------------------------------------------------------------------
- */
+/* --- handing out ------------------------------------------------------------------------------ */
 
 /** Where product number `at` of the upper triangle stands. */
 __device__ inline void place_of_product(int at, int *j, int *k)
@@ -360,15 +357,15 @@ apf_status compressor_normal(apf_context *ctx, int64_t P, int64_t B, int64_t C, 
                              double exp_threshold, double exp_ratio, double *cost, double *gradient,
                              double *hessian)
 {
-  const int64_t tasks = P * B, most = INT64_C(1) << 30;
+  const int64_t tasks = P * B;
   const Recordings<real> in = {B, C, T, delay < T ? delay : T, x, target};
   void *scratch = nullptr;
   APF_TRY(apf_workspace(ctx, static_cast<size_t>(tasks * (PRODUCTS + C * COLUMNS)) * sizeof(double),
                         &scratch));
   double *const sums = static_cast<double *>(scratch);
-  APF_TRY(APF_LAUNCH(ctx, compressor_normal_kernel<real>,
-                     static_cast<unsigned>(tasks < most ? tasks : most), THREADS, 0, P, in, sets,
-                     curve_line<double>(exp_threshold, exp_ratio), sums, sums + tasks * PRODUCTS));
+  APF_TRY(APF_LAUNCH(ctx, compressor_normal_kernel<real>, block_each(tasks), THREADS, 0, P, in,
+                     sets, curve_line<double>(exp_threshold, exp_ratio), sums,
+                     sums + tasks * PRODUCTS));
   return APF_LAUNCH(ctx, hand_out_kernel, grid_for(ctx, P * PRODUCTS, THREADS), THREADS, 0, P, B,
                     sums, cost, gradient, hessian);
 }

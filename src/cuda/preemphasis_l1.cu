@@ -16,6 +16,7 @@
  * and makes the tiles' sums of the reversed recursion; its third one runs that. Nothing but those
  * bytes and two numbers a tile goes through scratch memory.
  */
+#include "cuda/blocks.h"
 #include "cuda/lanes.h"
 
 #include <cmath>
@@ -60,8 +61,7 @@ __device__ inline int first_of_thread()
   return threadIdx.x / WARP * WARP_SPAN + lane_of_thread();
 }
 
-/* --- scans --------------------------------------------------------------------------------------
- */
+/* --- scans ------------------------------------------------------------------------------------ */
 
 /** `before`: the decaying sum of all samples before each x, that before the tile being `carry`. */
 template <class real>
@@ -115,8 +115,7 @@ __device__ inline real carry_into(const Pole<real> &c, int64_t count, const real
   return warp_sum(decay_over(c.tiles, lane) * mine);
 }
 
-/* --- rows and tiles -----------------------------------------------------------------------------
- */
+/* --- rows and tiles --------------------------------------------------------------------------- */
 
 /** pred (B, T), target (R, T). */
 template <class real>
@@ -137,15 +136,9 @@ __device__ inline void load_errors(const L1Signals<real> &s, int64_t b, int64_t 
 }
 
 /** Loop of a kernel over its block's tiles of `rows` rows. */
-#define APF_TILES(row, tile, rows, tiles)                                                    \
-  for (int64_t apf_item_ = blockIdx.x; apf_item_ < (rows) * (tiles); apf_item_ += gridDim.x) \
-    if (const int64_t row = apf_item_ / (tiles), tile = apf_item_ % (tiles); true)
-
-static unsigned grid_of_tiles(int64_t rows, int64_t tiles)
-{
-  const int64_t most = INT64_C(1) << 30;
-  return static_cast<unsigned>(rows * tiles < most ? rows * tiles : most);
-}
+#define APF_TILES(row, tile, rows, tiles)     \
+  APF_BLOCK_LOOP(apf_item_, (rows) * (tiles)) \
+  if (const int64_t row = apf_item_ / (tiles), tile = apf_item_ % (tiles); true)
 
 /** totals (B, tiles): each tile's own decaying sum. */
 template <class real>
@@ -176,12 +169,11 @@ template <class real>
 apf_status launch_totals(apf_context *ctx, int64_t B, const L1Signals<real> &s, const Pole<real> &c,
                          real *totals)
 {
-  return APF_LAUNCH(ctx, tile_totals_kernel<real>, grid_of_tiles(B, s.tiles), THREADS, 0, B, s, c,
+  return APF_LAUNCH(ctx, tile_totals_kernel<real>, block_each(B * s.tiles), THREADS, 0, B, s, c,
                     totals);
 }
 
-/* --- forward ------------------------------------------------------------------------------------
- */
+/* --- forward ---------------------------------------------------------------------------------- */
 
 template <class real>
 __global__ void preemphasis_l1_forward_kernel(RowSums rows, L1Signals<real> s, Pole<real> c,
@@ -214,13 +206,12 @@ apf_status preemphasis_l1_forward(apf_context *ctx, int64_t B, int64_t R, int64_
   rows.partial = static_cast<double *>(scratch);
   real *const totals = reinterpret_cast<real *>(rows.partial + tiles);
   APF_TRY(launch_totals(ctx, B, s, c, totals));
-  return APF_LAUNCH(ctx, preemphasis_l1_forward_kernel<real>, grid_of_tiles(B, s.tiles), THREADS, 0,
+  return APF_LAUNCH(ctx, preemphasis_l1_forward_kernel<real>, block_each(B * s.tiles), THREADS, 0,
                     rows, s, c, totals, loss);
 }
 APF_INSTANTIATE_REAL(preemphasis_l1_forward);
 
-/* --- backward -----------------------------------------------------------------------------------
- */
+/* --- backward --------------------------------------------------------------------------------- */
 
 /** signs (B, T) of v; behind (B, tiles): each tile's own decaying sum of them, with time reversed.
  */
@@ -300,9 +291,9 @@ apf_status preemphasis_l1_backward(apf_context *ctx, int64_t B, int64_t R, int64
   real *const totals = static_cast<real *>(scratch), *const behind = totals + tiles;
   int8_t *const signs = reinterpret_cast<int8_t *>(behind + tiles);
   APF_TRY(launch_totals(ctx, B, s, c, totals));
-  APF_TRY(APF_LAUNCH(ctx, signs_kernel<real>, grid_of_tiles(B, s.tiles), THREADS, 0, B, s, c,
-                     totals, signs, behind));
-  return APF_LAUNCH(ctx, preemphasis_l1_backward_kernel<real>, grid_of_tiles(groups, s.tiles),
+  APF_TRY(APF_LAUNCH(ctx, signs_kernel<real>, block_each(B * s.tiles), THREADS, 0, B, s, c, totals,
+                     signs, behind));
+  return APF_LAUNCH(ctx, preemphasis_l1_backward_kernel<real>, block_each(groups * s.tiles),
                     THREADS, 0, B, groups, s, c, signs, behind, dloss, dpred, dtarget);
 }
 APF_INSTANTIATE_REAL(preemphasis_l1_backward);

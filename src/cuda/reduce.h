@@ -63,8 +63,7 @@ __device__ inline double block_sum(double v)
   return sum[0];
 }
 
-/* --- sums over rows ----------------------------------------------------------------------------
- */
+/* --- sums over rows --------------------------------------------------------------------------- */
 
 /** `rows` rows cut into `pieces` pieces each. */
 struct RowSums {
