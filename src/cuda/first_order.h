@@ -31,7 +31,7 @@
 
 namespace apf_cuda {
 
-enum { SCAN_THREADS = 256, SCAN_WARPS = SCAN_THREADS / WARP, SCAN_PACKS = 4 };
+enum { SCAN_THREADS = 256, SCAN_WARPS = SCAN_THREADS / WARP, SCAN_PACKS = 2 };
 
 /* --- where the samples of a thread lie ----------------------------------------------------------
  */
@@ -97,7 +97,7 @@ struct ScanTile {
     return static_cast<unsigned>(time) / static_cast<unsigned>(T);
   }
   __device__ int64_t t_of(int j, int v) const { return t + offset(j) + v - rows_before(j, v) * T; }
-  __device__ int64_t row_of(int j, int v) const { return row + rows_before(j, v); }
+  __device__ int64_t row_of(int j, int v) const { return (index(j) + v) / T; }
 
   /** The first sample of the tile, as time runs, begins no sequence. */
   __device__ bool continues() const
@@ -198,7 +198,7 @@ using PackStates = typename Map::State[SCAN_PACKS];
 template <class Map>
 __device__ inline void scan_packs(const PackMaps<Map> &mine,
                                   BlockScanShared<Map, SCAN_WARPS> &shared,
-                                  const LookBack<Map> &look_back, int64_t turn, bool continues,
+                                  const LookBack<Map> &look_back, Turn &turn, bool continues,
                                   PackStates<Map> &states)
 {
   PackMaps<Map> before;
@@ -212,7 +212,10 @@ __device__ inline void scan_packs(const PackMaps<Map> &mine,
   BlockScan<Map, SCAN_WARPS> block = {shared};
   const Segment<Map> total = block.combine(part);
   typename Map::State state = {};
-  if (threadIdx.x < WARP && gridDim.x > 1) state = look_back.pass(turn, total, continues);
+  if (threadIdx.x < WARP && gridDim.x > 1) {
+    state = look_back.pass(turn.tile, total, continues);
+    if (look_back.left) leave(look_back.left, turn);
+  }
   state = block.distribute(state);
 #pragma unroll
   for (int j = 0; j < SCAN_PACKS; j++) states[j] = before[j](state);
@@ -231,7 +234,7 @@ __device__ inline void for_each_sample(int j, const Tile &tile, F f)
 
 template <class Rule, class Tile>
 __device__ inline void run_states(const Rule &rule, const Tile &tile,
-                                  const LookBack<typename Rule::Map> &look_back, int64_t turn,
+                                  const LookBack<typename Rule::Map> &look_back, Turn &turn,
                                   typename Rule::Values &values)
 {
   using Map = typename Rule::Map;
@@ -263,7 +266,7 @@ __device__ inline void run_states(const Rule &rule, const Tile &tile,
 
 template <class Rule, class Tile>
 __device__ inline void run_sums(const Rule &rule, const Tile &tile,
-                                const LookBack<Sums<Rule::SUMS>> &look_back, int64_t turn,
+                                const LookBack<Sums<Rule::SUMS>> &look_back, Turn &turn,
                                 const typename Rule::Values &values)
 {
   using Map = Sums<Rule::SUMS>;
@@ -290,18 +293,19 @@ __device__ inline void run_sums(const Rule &rule, const Tile &tile,
 }
 
 template <class Rule>
-__global__ void __launch_bounds__(SCAN_THREADS)
+__global__ void __launch_bounds__(SCAN_THREADS,
+                                  Rule::SUMS > 0 || is_complex<typename Rule::Signal> ? 3 : 4)
     first_order_kernel(const Rule rule, const ScanPlan<typename Rule::Map, Rule::SUMS> plan)
 {
-  APF_SHARED(turn_shared, uint32_t);
-  const int64_t turn = gridDim.x > 1 ? take_tile(plan.tickets, turn_shared) : 0;
-  const ScanTile<typename Rule::Signal, Rule::REVERSE> tile(plan, turn);
+  APF_SHARED(turn, Turn);
+  const uint32_t turn_taken = gridDim.x > 1 ? take_tile(plan.tickets, turn) : 0;
+  const ScanTile<typename Rule::Signal, Rule::REVERSE> tile(plan, turn_taken);
   typename Rule::Values values;
   rule.load(tile, values);
   run_states(rule, tile, plan.states, turn, values);
   rule.store(tile, values);
   if constexpr (Rule::SUMS > 0) run_sums(rule, tile, plan.sums, turn, values);
-  if (gridDim.x > 1) return_flags(plan.flags, plan.flag_count, plan.tickets + 1, turn_shared);
+  if (gridDim.x > 1) clear_flags(plan.flags, plan.flag_count, turn);
 }
 
 /* --- the launch ---------------------------------------------------------------------------------
@@ -332,6 +336,7 @@ apf_status scan_sequences(apf_context *ctx, int64_t B, int64_t T, bool aligned, 
     plan.flag_count = TICKETS + LOOK_BACKS * plan.tiles;
     APF_TRY(flags(ctx, static_cast<size_t>(plan.flag_count), &plan.flags));
     plan.tickets = plan.flags;
+    (Rule::SUMS > 0 ? plan.sums.left : plan.states.left) = plan.tickets + 1;
     uint32_t *known = plan.flags + TICKETS;
     /* Placed twice: without memory, to know how much, and in it. */
     char *workspace = nullptr;

@@ -215,21 +215,32 @@ struct BlockScan {
 /* --- between blocks -----------------------------------------------------------------------------
  */
 
-/** Blocks take tiles in the order in which they start, so that all earlier tiles are under way.
- *  Every thread of the block gets the tile; `turn` is a shared variable. */
-__device__ inline uint32_t take_tile(uint32_t *counter, uint32_t &turn)
+/** A block's turn: blocks take tiles in the order in which they start, so that all earlier tiles
+ * are under way. */
+struct Turn {
+  uint32_t tile;
+  bool last; /**< all other blocks have done what they wait for each other for */
+};
+
+/** Every thread of the block gets its tile. */
+__device__ inline uint32_t take_tile(uint32_t *counter, Turn &shared)
 {
-  if (threadIdx.x == 0) turn = take_ticket(counter);
+  if (threadIdx.x == 0) shared.tile = take_ticket(counter);
   __syncthreads();
-  return turn;
+  return shared.tile;
 }
 
-/** By every block when it needs no flag any more: the last one clears them all. */
-__device__ inline void return_flags(uint32_t *flags, int64_t count, uint32_t *counter,
-                                    uint32_t &turn)
+/** By the first warp, when the block will read no flag and set none any more. */
+__device__ inline void leave(uint32_t *counter, Turn &shared)
 {
-  __syncthreads();
-  if (take_tile(counter, turn) + 1 < gridDim.x) return;
+  __syncwarp();
+  if (threadIdx.x == 0) shared.last = take_ticket(counter) + 1 == gridDim.x;
+}
+
+/** At least one barrier after leave(): the last block clears the flags. */
+__device__ inline void clear_flags(uint32_t *flags, int64_t count, const Turn &shared)
+{
+  if (!shared.last) return;
   for (int64_t i = threadIdx.x; i < count; i += blockDim.x) store(flags + i, uint32_t(0));
 }
 
@@ -241,6 +252,7 @@ struct LookBack {
   uint32_t *known;
   Map *maps;
   State *states;
+  uint32_t *left; /* the counter of leave(); NULL where the block goes on to look back elsewhere */
 
   __device__ void publish_state(int64_t tile, const State &after) const
   {
@@ -276,7 +288,7 @@ struct LookBack {
       const int64_t t = end - WARP + lane;
       Map map = Map::identity();
       if (lane > from && wait_for(t)) map = fetch(maps + t);
-#pragma unroll
+#pragma unroll 4
       for (int i = 0; i < WARP; i++) {
         const State after = shuffle(map, i)(state);
         if (i > from) state = after;
