@@ -27,6 +27,7 @@ elseif(APF_CUDA STREQUAL "EMULATE")
   add_library(apf_cuda OBJECT ${APF_CUDA_SOURCES})
   set_source_files_properties(${APF_CUDA_SOURCES} PROPERTIES LANGUAGE CXX)
   target_link_libraries(apf_cuda PRIVATE apf_build_options)
+  target_compile_options(apf_cuda PRIVATE -Wno-unknown-pragmas)  # nvcc's "unroll"
   add_subdirectory(tests/cuda_on_cpu)  # makes apf_cuda_on_cpu: the shim, its headers and objects
   target_link_libraries(apf_cuda PRIVATE apf_cuda_on_cpu_headers)
   list(APPEND APF_LIBRARIES Boost::context)

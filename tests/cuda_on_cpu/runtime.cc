@@ -17,8 +17,9 @@ typedef std::lock_guard<std::recursive_mutex> Guard;
 /** Sets and returns an error of a call. */
 #define REFUSE(error, ...) return set_error(error, __VA_ARGS__), error
 
-/* Few, so that kernels that stride over the grid do so at the sizes of tests. */
-enum { MULTIPROCESSORS = 2 };
+/* Small, so that at the sizes of tests kernels stride over the grid, and operators that cut their
+ * work into pieces of the cache's size have several. */
+enum { MULTIPROCESSORS = 2, CACHE_BYTES = 32 * 1024 };
 
 /* --- devices ------------------------------------------------------------------------------------ */
 
@@ -87,7 +88,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
     case cudaDevAttrMaxSharedMemoryPerBlock: *value = SHARED_WITHOUT_ASKING; break;
     case cudaDevAttrWarpSize: *value = WARP; break;
     case cudaDevAttrMultiProcessorCount: *value = MULTIPROCESSORS; break;
-    case cudaDevAttrL2CacheSize: *value = 50 << 20; break;
+    case cudaDevAttrL2CacheSize: *value = CACHE_BYTES; break;
     case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 2048; break;
     case cudaDevAttrComputeCapabilityMajor: *value = 9; break;
     case cudaDevAttrComputeCapabilityMinor: *value = 0; break;
