@@ -13,6 +13,7 @@
  *   Rule::Signal    the arrays' type
  *   Rule::Map       Affine<S>
  *   Rule::REVERSE   whether time runs backwards
+ *   Rule::BLOCKS    how many blocks a multiprocessor holds, if registers are to suffice
  *   Rule::SUMS      how many sums over each sequence are wanted; 0 to have none
  *   Rule::Values    what a thread keeps of its samples
  *   load(tile, &values)                    reads the samples
@@ -293,8 +294,7 @@ __device__ inline void run_sums(const Rule &rule, const Tile &tile,
 }
 
 template <class Rule>
-__global__ void __launch_bounds__(SCAN_THREADS,
-                                  Rule::SUMS > 0 || is_complex<typename Rule::Signal> ? 3 : 4)
+__global__ void __launch_bounds__(SCAN_THREADS, Rule::BLOCKS)
     first_order_kernel(const Rule rule, const ScanPlan<typename Rule::Map, Rule::SUMS> plan)
 {
   APF_SHARED(turn, Turn);
@@ -330,7 +330,9 @@ apf_status scan_sequences(apf_context *ctx, int64_t B, int64_t T, bool aligned, 
 {
   using Plan = ScanPlan<typename Rule::Map, Rule::SUMS>;
   enum { TICKETS = 2, LOOK_BACKS = Rule::SUMS > 0 ? 2 : 1 };
-  Plan plan = {B * T, T, divide_up(B * T, ScanTile<typename Rule::Signal, Rule::REVERSE>::SIZE)};
+  Plan plan = {};
+  plan.n = B * T, plan.T = T;
+  plan.tiles = divide_up(B * T, ScanTile<typename Rule::Signal, Rule::REVERSE>::SIZE);
   plan.aligned = aligned;
   if (plan.tiles > 1) {
     plan.flag_count = TICKETS + LOOK_BACKS * plan.tiles;

@@ -21,6 +21,10 @@ namespace apf_cuda {
 
 namespace {
 
+/** As many blocks a multiprocessor as leave each thread the registers that it needs. */
+template <class S, bool CONSTANT>
+inline constexpr int scan_blocks = std::is_same_v<S, float> && !CONSTANT ? 4 : 3;
+
 /** Coefficients: one a sample or one a sequence. */
 template <class S, bool CONSTANT, class Tile>
 __device__ inline void load_coefficients(const Tile &tile, const S *a, Real<S> sign,
@@ -42,6 +46,7 @@ struct RecurrenceForward {
   using Signal = S;
   using Map = Affine<S>;
   static constexpr bool REVERSE = false;
+  static constexpr int BLOCKS = scan_blocks<S, CONSTANT>;
   static constexpr int SUMS = 0;
   using Packs = typename ScanTile<S, REVERSE>::Values[SCAN_PACKS];
   struct Values {
@@ -100,6 +105,7 @@ struct RecurrenceBackward {
   using Signal = S;
   using Map = Affine<S>;
   static constexpr bool REVERSE = true;
+  static constexpr int BLOCKS = scan_blocks<S, CONSTANT>;
   static constexpr int SUMS = SUM ? 1 + is_complex<S> : 0;
   using Packs = typename ScanTile<S, REVERSE>::Values[SCAN_PACKS];
   struct Values {
