@@ -21,7 +21,8 @@ typedef struct bench_options {
   bench_list pass;  /* bench_pass */
   bench_list dtype; /* apf_dtype */
   bench_list B, T, F, M, threads;
-  bench_list simd; /* apf_simd */
+  bench_list simd;    /* apf_simd */
+  bench_list backend; /* apf_backend */
   int repeats;
   const char *json;   /* file, or NULL */
   const char *commit; /* what the report says was measured, or NULL */
@@ -40,7 +41,7 @@ typedef struct bench_case bench_case;
 
 typedef struct bench_result {
   bench_shape shape;
-  const char *simd;
+  const char *simd; /* of the CPU kernels; "cuda" */
   int threads;
   double error;       /* largest of the relative errors against the plain loops */
   double bytes;       /* that must move, each array once */
@@ -63,11 +64,11 @@ const char *bench_dtype_name(apf_dtype dtype);
 
 /* Per type: makes a case (NULL: no memory), runs it once, runs it and gives the largest relative
  * error against plain loops in double, tells its size. */
-#define BENCH_DECLARE(S)                                          \
-  bench_case *bench_case_create_##S(const bench_shape *shape);    \
-  void bench_case_destroy_##S(bench_case *c);                     \
-  apf_status bench_case_run_##S(bench_case *c, apf_context *ctx); \
-  double bench_case_error_##S(bench_case *c, apf_context *ctx);   \
+#define BENCH_DECLARE(S)                                                         \
+  bench_case *bench_case_create_##S(const bench_shape *shape, apf_context *ctx); \
+  void bench_case_destroy_##S(bench_case *c);                                    \
+  apf_status bench_case_run_##S(bench_case *c);                                  \
+  double bench_case_error_##S(bench_case *c);                                    \
   void bench_case_size_##S(const bench_case *c, double *bytes, double *samples);
 BENCH_DECLARE(f32)
 BENCH_DECLARE(f64)

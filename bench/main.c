@@ -61,6 +61,18 @@ static void measure_all(bench_run *run, apf_context *ctx)
       measure_operator(run, (int)o->op.values[op], (apf_dtype)o->dtype.values[dtype], ctx);
 }
 
+static void measure_in_context(bench_run *run, const apf_context_options *wanted)
+{
+  apf_context *ctx = NULL;
+  if (apf_context_create(wanted, &ctx) == APF_OK) {
+    measure_all(run, ctx);
+  } else {
+    fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
+    run->failed++;
+  }
+  apf_context_destroy(ctx);
+}
+
 int main(int argc, char **argv)
 {
   bench_options options;
@@ -69,21 +81,16 @@ int main(int argc, char **argv)
 
   bench_run run = {&options, NULL, 0, 0};
   bench_print_heading(&options);
-  FOR_EACH (options.threads, threads)
-    FOR_EACH (options.simd, simd) {
-      apf_context_options wanted;
-      apf_context_options_init(&wanted);
-      wanted.threads = (int)options.threads.values[threads];
-      wanted.simd = (apf_simd)options.simd.values[simd];
-      apf_context *ctx = NULL;
-      if (apf_context_create(&wanted, &ctx) == APF_OK) {
-        measure_all(&run, ctx);
-      } else {
-        fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
-        run.failed++;
+  FOR_EACH (options.backend, backend)
+    FOR_EACH (options.threads, threads)
+      FOR_EACH (options.simd, simd) {
+        apf_context_options wanted;
+        apf_context_options_init(&wanted);
+        wanted.backend = (apf_backend)options.backend.values[backend];
+        wanted.threads = (int)options.threads.values[threads];
+        wanted.simd = (apf_simd)options.simd.values[simd];
+        measure_in_context(&run, &wanted);
       }
-      apf_context_destroy(ctx);
-    }
   if (options.json && !bench_write_json(&options, run.results, run.count)) run.failed++;
   free(run.results);
   return run.failed > 0;

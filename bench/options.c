@@ -29,7 +29,7 @@ static const char help[] =
     "  --M LIST         order; taps (fir); channels (interpolate)               [2]\n"
     "  --threads LIST   0: as many as the process may use                       [0]\n"
     "  --simd LIST      auto, base, avx2, avx512                                [auto]\n"
-    "  --backend NAME   cpu                                                     [cpu]\n"
+    "  --backend LIST   cpu, cuda                                               [cpu]\n"
     "  --repeats N      runs that the medians are taken over                    [21]\n"
     "  --json FILE      writes everything that was measured\n"
     "  --commit TEXT    what was measured, for the report\n"
@@ -51,7 +51,7 @@ static const names operator_names = {0,
 static const names pass_names = {BENCH_FORWARD, {"forward", "backward", "both"}};
 static const names dtype_names = {APF_F32, {"f32", "f64"}};
 static const names simd_names = {APF_SIMD_AUTO, {"auto", "base", "avx2", "avx512"}};
-static const names backend_names = {APF_CPU, {"cpu"}};
+static const names backend_names = {APF_CPU, {"cpu", "cuda"}};
 static const names frame_names = {0, {"T"}};
 
 const char *bench_operator_name(int op)
@@ -122,7 +122,7 @@ static void set_defaults(bench_options *o)
 {
   const bench_list zero = {1, {0}};
   memset(o, 0, sizeof *o);
-  o->op = o->F = o->threads = zero;
+  o->op = o->F = o->threads = o->backend = zero;
   o->simd = (bench_list){1, {APF_SIMD_AUTO}};
   o->dtype = (bench_list){1, {APF_F32}};
   o->pass = (bench_list){1, {BENCH_BOTH}};
@@ -166,7 +166,7 @@ int bench_parse(int argc, char **argv, bench_options *o)
       case M: ok = parse_list("M", optarg, NULL, 1, APF_MAX_ORDER, &o->M); break;
       case THREADS: ok = parse_list("threads", optarg, NULL, 0, 1024, &o->threads); break;
       case SIMD: ok = parse_list("simd", optarg, &simd_names, 1, 0, &o->simd); break;
-      case BACKEND: ok = parse_list("backend", optarg, &backend_names, 1, 0, &one); break;
+      case BACKEND: ok = parse_list("backend", optarg, &backend_names, 1, 0, &o->backend); break;
       case REPEATS:
         ok = parse_list("repeats", optarg, NULL, 1, 100000, &one);
         o->repeats = (int)one.values[0];

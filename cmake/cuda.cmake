@@ -1,7 +1,7 @@
 # The CUDA backend: ON compiles src/cuda/*.cu with nvcc, EMULATE as C++ over tests/cuda_on_cpu, OFF
 # leaves src/cuda/none.c. Sets apf_cuda_objects's sources from the list of operators.
 
-set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu)
+set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu src/cuda/recording.cu)
 foreach(name ${APF_OPERATORS})
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/${name}.cu)
     list(APPEND APF_CUDA_SOURCES src/cuda/${name}.cu)
@@ -23,11 +23,13 @@ if(APF_CUDA STREQUAL "ON")
   list(APPEND APF_LIBRARIES CUDA::cudart CUDA::cublas CUDA::cufft)
   list(APPEND APF_OBJECTS $<TARGET_OBJECTS:apf_cuda>)
 elseif(APF_CUDA STREQUAL "EMULATE")
+  find_package(Boost 1.74 REQUIRED COMPONENTS context)
   add_library(apf_cuda OBJECT ${APF_CUDA_SOURCES})
-  set_source_files_properties(${APF_CUDA_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS -xc++)
+  set_source_files_properties(${APF_CUDA_SOURCES} PROPERTIES LANGUAGE CXX)
   target_link_libraries(apf_cuda PRIVATE apf_build_options)
   add_subdirectory(tests/cuda_on_cpu)  # makes apf_cuda_on_cpu: the shim, its headers and objects
   target_link_libraries(apf_cuda PRIVATE apf_cuda_on_cpu_headers)
+  list(APPEND APF_LIBRARIES Boost::context)
   list(APPEND APF_OBJECTS $<TARGET_OBJECTS:apf_cuda> $<TARGET_OBJECTS:apf_cuda_on_cpu>)
 elseif(NOT APF_CUDA STREQUAL "OFF")
   message(FATAL_ERROR "APF_CUDA is \"${APF_CUDA}\", expected ON, OFF or EMULATE")

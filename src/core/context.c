@@ -150,6 +150,7 @@ apf_status apf_workspace(apf_context *ctx, size_t bytes, void **out)
     if (ctx->workspace) ctx->table->release(ctx, ctx->workspace);
     ctx->workspace = larger;
     ctx->workspace_bytes = bytes;
+    ctx->generation++;
   }
   *out = ctx->workspace;
   return APF_OK;

@@ -16,8 +16,8 @@ inline constexpr bool is_complex = std::is_same_v<S, apf_c64> || std::is_same_v<
 
 /** The type of the parts of S. */
 template <class S>
-using Real = std::conditional_t<std::is_same_v<S, float> || std::is_same_v<S, apf_c64>, float,
-                                double>;
+using Real =
+    std::conditional_t<std::is_same_v<S, float> || std::is_same_v<S, apf_c64>, float, double>;
 
 template <class S>
 __host__ __device__ inline S make_scalar(double re, double im = 0)

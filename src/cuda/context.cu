@@ -1,5 +1,5 @@
 /** Opens a GPU for a context: device, stream, memory, errors. */
-#include "cuda/cuda.h"
+#include "cuda/recording.h"
 
 #include <cinttypes>
 #include <cstdlib>
@@ -7,7 +7,8 @@
 
 namespace apf_cuda {
 
-/* --- errors ------------------------------------------------------------------------------------ */
+/* --- errors ------------------------------------------------------------------------------------
+ */
 
 apf_status fail(apf_context *ctx, cudaError_t error, const char *function, const char *what)
 {
@@ -30,21 +31,23 @@ apf_status fail_launch(apf_context *ctx, cudaError_t error, const char *kernel, 
                   cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
-/* --- memory ------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------------
+ */
 
 static apf_status allocate(apf_context *ctx, size_t bytes, void **out)
 {
+  const OnDevice scope(ctx);
   *out = nullptr;
   const cudaError_t error = cudaMalloc(out, bytes ? bytes : 1);
   if (error == cudaSuccess) return APF_OK;
   cudaGetLastError(); /* an allocation that failed leaves the device usable */
-  return apf_fail(ctx, APF_ERR_MEMORY, __func__, "cannot allocate %zu bytes on device %d: %s", bytes,
-                  device(ctx)->number, cudaGetErrorString(error));
+  return apf_fail(ctx, APF_ERR_MEMORY, __func__, "cannot allocate %zu bytes on device %d: %s",
+                  bytes, device(ctx)->number, cudaGetErrorString(error));
 }
 
 static void release(apf_context *ctx, void *memory)
 {
-  (void)ctx;
+  const OnDevice scope(ctx);
   cudaFree(memory);
 }
 
@@ -52,6 +55,7 @@ static apf_status move(apf_context *ctx, void *to, const void *from, size_t byte
                        cudaMemcpyKind kind)
 {
   if (bytes == 0) return APF_OK;
+  const OnDevice scope(ctx);
   APF_CUDA_TRY(ctx, cudaMemcpyAsync(to, from, bytes, kind, stream(ctx)));
   return APF_OK;
 }
@@ -82,7 +86,26 @@ static apf_status copy(apf_context *ctx, void *to, const void *from, size_t byte
 static apf_status zero(apf_context *ctx, void *memory, size_t bytes)
 {
   if (bytes == 0) return APF_OK;
+  const OnDevice scope(ctx);
   APF_CUDA_TRY(ctx, cudaMemsetAsync(memory, 0, bytes, stream(ctx)));
+  return APF_OK;
+}
+
+/** Kernels are given nothing but memory of their own device: elsewhere they would fault. */
+static apf_status check_memory(apf_context *ctx, const char *function, const char *name,
+                               const void *memory)
+{
+  cudaPointerAttributes attributes = {};
+  APF_CUDA_TRY(ctx, cudaPointerGetAttributes(&attributes, memory));
+  const int expected = device(ctx)->number;
+  if (attributes.type == cudaMemoryTypeManaged) return APF_OK;
+  if (attributes.type != cudaMemoryTypeDevice)
+    return apf_fail(ctx, APF_ERR_ARGUMENT, function,
+                    "%s is memory of the host, expected memory of CUDA device %d", name, expected);
+  if (attributes.device != expected)
+    return apf_fail(ctx, APF_ERR_ARGUMENT, function,
+                    "%s is memory of CUDA device %d, expected of device %d", name,
+                    attributes.device, expected);
   return APF_OK;
 }
 
@@ -100,33 +123,39 @@ apf_status flags(apf_context *ctx, size_t count, uint32_t **out)
     release(ctx, d->flags);
     d->flags = static_cast<uint32_t *>(larger);
     d->flag_count = count;
+    ctx->generation++;
   }
   *out = d->flags;
   return APF_OK;
 }
 
+/** What cuBLAS recommends on compute capability 9. */
+enum { BLAS_SCRATCH_BYTES = 32 << 20 };
+
 apf_status blas(apf_context *ctx, cublasHandle_t *out)
 {
   Device *d = device(ctx);
-  if (!d->blas) {
-    APF_CUDA_TRY(ctx, cublasCreate(&d->blas));
-    APF_CUDA_TRY(ctx, cublasSetStream(d->blas, d->stream));
-  }
+  /* Its own scratch memory would be allocated, and tied to the stream, behind our back. */
+  if (!d->blas_scratch) APF_TRY(allocate(ctx, BLAS_SCRATCH_BYTES, &d->blas_scratch));
+  if (!d->blas) APF_CUDA_TRY(ctx, cublasCreate(&d->blas));
+  APF_CUDA_TRY(ctx, cublasSetStream(d->blas, d->stream));
+  APF_CUDA_TRY(ctx, cublasSetWorkspace(d->blas, d->blas_scratch, BLAS_SCRATCH_BYTES));
   *out = d->blas;
   return APF_OK;
 }
 
-/* --- opening and closing ----------------------------------------------------------------------- */
+/* --- opening and closing -----------------------------------------------------------------------
+ */
 
 static void close(apf_context *ctx)
 {
+  const OnDevice scope(ctx);
   Device *d = device(ctx);
+  cudaStreamSynchronize(d->stream);
   if (d->blas) cublasDestroy(d->blas);
-  if (d->flags) cudaFree(d->flags);
-  if (d->owns_stream) {
-    cudaStreamSynchronize(d->stream);
-    cudaStreamDestroy(d->stream);
-  }
+  cudaFree(d->blas_scratch);
+  cudaFree(d->flags);
+  if (d->owns_stream) cudaStreamDestroy(d->stream);
   delete d;
 }
 
@@ -136,8 +165,9 @@ extern const apf_ops_c64 ops_c64;
 extern const apf_ops_c128 ops_c128;
 
 static const apf_backend_table table = {
-    "cuda", &ops_f32, &ops_f64, &ops_c64, &ops_c128, allocate,    release,
-    upload, download, copy,     zero,     synchronize, close,
+    "cuda",       &ops_f32,   &ops_f64,       &ops_c64, &ops_c128,   allocate,     release,
+    upload,       download,   copy,           zero,     synchronize, check_memory, close,
+    record_begin, record_end, record_abandon, replay,   forget,
 };
 
 static apf_status open_device(apf_context *ctx, const apf_context_options *options, Device *d)
@@ -151,13 +181,14 @@ static apf_status open_device(apf_context *ctx, const apf_context_options *optio
   if (options->device < 0 || options->device >= count)
     return apf_fail(ctx, APF_ERR_ARGUMENT, function, "options.device is %d, expected 0 to %d",
                     options->device, count - 1);
-  int shared_bytes = 0;
   d->number = options->device;
-  APF_CUDA_TRY(ctx, cudaSetDevice(d->number));
-  APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&d->multiprocessors, cudaDevAttrMultiProcessorCount,
+  ctx->device = d;
+  const OnDevice scope(ctx);
+  int shared_bytes = 0;
+  APF_CUDA_TRY(
+      ctx, cudaDeviceGetAttribute(&d->multiprocessors, cudaDevAttrMultiProcessorCount, d->number));
+  APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin,
                                            d->number));
-  APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&shared_bytes,
-                                           cudaDevAttrMaxSharedMemoryPerBlockOptin, d->number));
   d->shared_bytes = static_cast<size_t>(shared_bytes);
   d->stream = static_cast<cudaStream_t>(options->stream);
   if (!d->stream) {
@@ -176,10 +207,10 @@ extern "C" apf_status apf_cuda_open(apf_context *ctx, const apf_context_options 
   if (!d) return apf_fail(ctx, APF_ERR_MEMORY, "apf_context_create", "no memory for a context");
   const apf_status status = open_device(ctx, options, d);
   if (status != APF_OK) {
+    ctx->device = nullptr;
     delete d;
     return status;
   }
-  ctx->device = d;
   ctx->table = &table;
   return APF_OK;
 }

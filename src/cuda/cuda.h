@@ -31,7 +31,8 @@ extern "C" {
 
 namespace apf_cuda {
 
-/* --- operators: apf_cuda::fir_forward<float> and so on ----------------------------------------- */
+/* --- operators: apf_cuda::fir_forward<float> and so on -----------------------------------------
+ */
 
 #define OP(name, arguments) \
   template <class real>     \
@@ -45,21 +46,23 @@ namespace apf_cuda {
 #undef OP
 
 /** After a template's definition: its two, or with complex numbers four, types. */
-#define APF_INSTANTIATE_REAL(name)             \
-  template decltype(name<float>) name<float>;  \
+#define APF_INSTANTIATE_REAL(name)            \
+  template decltype(name<float>) name<float>; \
   template decltype(name<double>) name<double>
-#define APF_INSTANTIATE_SCALAR(name)             \
-  APF_INSTANTIATE_REAL(name);                    \
+#define APF_INSTANTIATE_SCALAR(name)              \
+  APF_INSTANTIATE_REAL(name);                     \
   template decltype(name<apf_c64>) name<apf_c64>; \
   template decltype(name<apf_c128>) name<apf_c128>
 
-/* --- the device behind a context --------------------------------------------------------------- */
+/* --- the device behind a context ---------------------------------------------------------------
+ */
 
 struct Device {
   int number;
   cudaStream_t stream;
   bool owns_stream;
   cublasHandle_t blas; /**< created at the first use: see blas() */
+  void *blas_scratch;
   int multiprocessors;
   size_t shared_bytes; /**< most dynamic shared memory of a block */
   uint32_t *flags;     /**< see flags() */
@@ -75,6 +78,28 @@ inline cudaStream_t stream(const apf_context *ctx)
   return device(ctx)->stream;
 }
 
+/** Makes the context's device the thread's current one, and restores the caller's at the end of the
+ *  scope: a program or framework may work on several devices in one thread. */
+class OnDevice {
+ public:
+  explicit OnDevice(const apf_context *ctx)
+  {
+    const int wanted = device(ctx)->number;
+    if (cudaGetDevice(&before_) != cudaSuccess || before_ == wanted) return;
+    moved_ = cudaSetDevice(wanted) == cudaSuccess;
+  }
+  OnDevice(const OnDevice &) = delete;
+  OnDevice &operator=(const OnDevice &) = delete;
+  ~OnDevice()
+  {
+    if (moved_) cudaSetDevice(before_);
+  }
+
+ private:
+  int before_ = 0;
+  bool moved_ = false;
+};
+
 /** The context's cuBLAS handle, bound to its stream. */
 apf_status blas(apf_context *ctx, cublasHandle_t *out);
 
@@ -85,21 +110,23 @@ apf_status blas(apf_context *ctx, cublasHandle_t *out);
  */
 apf_status flags(apf_context *ctx, size_t count, uint32_t **out);
 
-/* --- errors ------------------------------------------------------------------------------------ */
+/* --- errors ------------------------------------------------------------------------------------
+ */
 
 apf_status fail(apf_context *ctx, cudaError_t error, const char *function, const char *what);
 apf_status fail(apf_context *ctx, cublasStatus_t error, const char *function, const char *what);
 
 /** Runs a call of the CUDA runtime or of cuBLAS; returns APF_ERR_CUDA from the caller if it fails,
  *  with the call and CUDA's words in the message. */
-#define APF_CUDA_TRY(ctx, call)                                              \
-  do {                                                                       \
-    const auto apf_error_ = (call);                                          \
-    if (static_cast<int>(apf_error_) != 0)                                   \
-      return apf_cuda::fail(ctx, apf_error_, __func__, #call);               \
+#define APF_CUDA_TRY(ctx, call)                                \
+  do {                                                         \
+    const auto apf_error_ = (call);                            \
+    if (static_cast<int>(apf_error_) != 0)                     \
+      return apf_cuda::fail(ctx, apf_error_, __func__, #call); \
   } while (0)
 
-/* --- launches ---------------------------------------------------------------------------------- */
+/* --- launches ----------------------------------------------------------------------------------
+ */
 
 /** Kernel and shape of a launch that was refused. */
 apf_status fail_launch(apf_context *ctx, cudaError_t error, const char *kernel, dim3 grid,
@@ -147,7 +174,7 @@ inline unsigned grid_for(const apf_context *ctx, int64_t n, int64_t per_block)
 }
 
 /** Loop of a kernel over 0..n-1, however many threads there are. */
-#define APF_GRID_LOOP(i, n)                                                             \
+#define APF_GRID_LOOP(i, n)                                                              \
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < (n); \
        i += static_cast<int64_t>(gridDim.x) * blockDim.x)
 

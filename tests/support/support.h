@@ -14,6 +14,7 @@
 #include <allpole/allpole.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -98,6 +99,19 @@ class OnEveryBackend : public testing::TestWithParam<Backend> {
 };
 #define APF_ON_EVERY_BACKEND(Fixture) \
   INSTANTIATE_TEST_SUITE_P(, Fixture, testing::ValuesIn(every_backend()), backend_name)
+
+/** CUDA alone, for what only a device can do; no test at all where there is none. */
+inline std::vector<Backend> cuda_backend()
+{
+  std::vector<Backend> found = every_backend();
+  found.erase(std::remove_if(found.begin(), found.end(),
+                             [](const Backend &b) { return b.backend != APF_CUDA; }),
+              found.end());
+  return found;
+}
+#define APF_ON_CUDA(Fixture)                              \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Fixture); \
+  INSTANTIATE_TEST_SUITE_P(, Fixture, testing::ValuesIn(cuda_backend()), backend_name)
 
 #define APF_ASSERT_OK(expression) ASSERT_EQ(expression, APF_OK) << apf_last_error(ctx)
 #define APF_EXPECT_OK(expression) EXPECT_EQ(expression, APF_OK) << apf_last_error(ctx)

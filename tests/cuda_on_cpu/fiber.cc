@@ -1,0 +1,116 @@
+#include "fiber.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include <boost/context/detail/fcontext.hpp>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace cuda_on_cpu {
+
+namespace {
+
+using boost::context::detail::jump_fcontext;
+using boost::context::detail::make_fcontext;
+using boost::context::detail::transfer_t;
+
+/* Only the pages that are used cost memory. */
+constexpr size_t kStackBytes = 256 * 1024;
+constexpr size_t kStagger = 7 * 64;
+constexpr size_t kStaggerSpan = 16 * 1024;
+
+/* Never destroyed, as what runs last at exit may still use it. */
+std::vector<Fiber *> &pool = *new std::vector<Fiber *>();
+size_t created;
+void (*first_call)();
+
+/** Around each switch, so that AddressSanitizer knows the stack. */
+void leave(Fiber *from, const Fiber *to)
+{
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
+#else
+  (void)from, (void)to;
+#endif
+}
+void arrive(void *fake_stack, transfer_t came)
+{
+  Fiber *from = static_cast<Fiber *>(came.data);
+  from->context = came.fctx;
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_finish_switch_fiber(fake_stack, &from->stack, &from->stack_bytes);
+#else
+  (void)fake_stack;
+#endif
+}
+
+void enter(transfer_t came)
+{
+  arrive(nullptr, came);
+  first_call();
+}
+
+Fiber *create()
+{
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void *memory = mmap(nullptr, page + kStackBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED || mprotect(memory, page, PROT_NONE) != 0) {
+    std::perror("cuda_on_cpu: a fiber's stack");
+    std::abort();
+  }
+  Fiber *fiber = new Fiber();
+  fiber->stack = static_cast<char *>(memory) + page;
+  fiber->stack_bytes = kStackBytes;
+  const size_t stagger = created++ * kStagger % kStaggerSpan;
+  fiber->top = static_cast<char *>(memory) + page + kStackBytes - stagger;
+  return fiber;
+}
+
+}  // namespace
+
+Fiber *take_fiber(void (*body)())
+{
+  first_call = body;
+  if (pool.empty()) {
+    Fiber *fiber = create();
+    fiber->context = make_fcontext(fiber->top, kStackBytes - kStaggerSpan, enter);
+    return fiber;
+  }
+  Fiber *fiber = pool.back();
+  pool.pop_back();
+  return fiber;
+}
+
+void give_fiber(Fiber *fiber)
+{
+  pool.push_back(fiber);
+}
+
+void abandon_fiber(Fiber *fiber)
+{
+#ifdef __SANITIZE_ADDRESS__
+  __asan_unpoison_memory_region(fiber->stack, fiber->stack_bytes);
+#endif
+  fiber->fake_stack = nullptr;
+  fiber->context = make_fcontext(fiber->top, kStackBytes - kStaggerSpan, enter);
+  pool.push_back(fiber);
+}
+
+void switch_fiber(Fiber *from, Fiber *to)
+{
+  leave(from, to);
+  const transfer_t came = jump_fcontext(to->context, from);
+  arrive(from->fake_stack, came);
+}
+
+}  // namespace cuda_on_cpu

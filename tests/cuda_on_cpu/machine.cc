@@ -1,0 +1,312 @@
+#include "machine.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "emulator.h"
+
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
+namespace cuda_on_cpu {
+
+Thread *current;
+Launch running;
+uint64_t launch_number;
+
+namespace {
+
+/* Threads in flight at once, at most: a block, or several small ones. */
+constexpr unsigned kThreadsInFlight = 2048;
+constexpr unsigned kBlocksInFlight = 6;
+/* Between two threads of a block, one time in this many another block goes on. */
+constexpr unsigned kStayInBlock = 16;
+/* Every poll is a turn of the scheduler: after this many without any change nothing will come. */
+constexpr uint64_t kFruitlessPolls = 200000;
+
+Fiber host;
+uint64_t base_seed = 1, random_state = 1;
+uint64_t seeded_launches;
+uint64_t fruitless_polls;
+
+/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n. */
+struct Order {
+  uint64_t count, next, start, stride;
+};
+Order order;
+
+std::vector<Block *> &slots = *new std::vector<Block *>(); /**< all that were ever made */
+std::vector<Block *> &in_flight = *new std::vector<Block *>();
+size_t turn; /**< whose block of in_flight runs */
+
+void mix_seed()
+{
+  uint64_t z = base_seed + 0x9e3779b97f4a7c15u * ++seeded_launches;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  random_state = (z ^ (z >> 31)) | 1;
+}
+
+void order_blocks(uint64_t count)
+{
+  order = {count, 0, random_bits() % count, random_bits() % count + 1};
+  while (std::gcd(order.stride, count) != 1) order.stride++;
+}
+
+uint3 next_block()
+{
+  const uint64_t step = order.next++;
+  const auto product = static_cast<unsigned __int128>(step) * order.stride + order.start;
+  const uint64_t b = static_cast<uint64_t>(product % order.count);
+  const uint64_t row = b / running.grid.x;
+  return {static_cast<unsigned>(b % running.grid.x), static_cast<unsigned>(row % running.grid.y),
+          static_cast<unsigned>(row / running.grid.y)};
+}
+
+void start_thread(Block *block, unsigned linear)
+{
+  Thread &t = block->threads[linear];
+  const dim3 &d = running.block;
+  t.index = {linear % d.x, linear / d.x % d.y, linear / (d.x * d.y)};
+  t.linear = linear;
+  t.block = block;
+  t.fiber = nullptr;
+  t.state = State::FRESH;
+  t.polls = t.groups = 0;
+  t.copies.clear();
+}
+
+void start_block(Block *block)
+{
+  static uint64_t numbers;
+  const unsigned count = running.block.x * running.block.y * running.block.z;
+  block->index = next_block();
+  block->number = ++numbers;
+  block->alive = count;
+  block->returned = 0;
+  block->votes = block->result = 0;
+  block->threads.resize(count);
+  block->waiting.clear();
+  block->ready.resize(count);
+  std::iota(block->ready.begin(), block->ready.end(), uint16_t(0));
+  for (unsigned i = 0; i < count; i++) start_thread(block, i);
+  start_warps(block);
+  start_shared(block);
+}
+
+/** Takes a random ready thread of the block out of its list. */
+Thread *take_ready(Block *block)
+{
+  const size_t i = random_bits() % block->ready.size();
+  Thread *t = &block->threads[block->ready[i]];
+  block->ready[i] = block->ready.back();
+  block->ready.pop_back();
+  return t;
+}
+
+/** Who runs next, or NULL if nobody can. */
+Thread *pick()
+{
+  if (in_flight.empty()) return nullptr;
+  if (in_flight.size() > 1 && chance(kStayInBlock)) turn = random_bits();
+  for (size_t i = 0; i < in_flight.size(); i++, turn++) {
+    if (turn >= in_flight.size()) turn %= in_flight.size();
+    if (!in_flight[turn]->ready.empty()) return take_ready(in_flight[turn]);
+  }
+  return nullptr;
+}
+
+void make_current(Thread *t)
+{
+  current = t;
+  threadIdx = t->index;
+  blockIdx = t->block->index;
+}
+
+const char *what_it_waits_for(const Thread &t)
+{
+  return t.state == State::AT_BARRIER ? "a barrier" : "the lanes of its warp";
+}
+
+/** Everybody waits: names the first who does. */
+void report_deadlock()
+{
+  for (const Block *block : in_flight)
+    for (const Thread &t : block->threads)
+      if (t.state == State::AT_BARRIER || t.state == State::AT_WARP) {
+        set_error(cudaErrorLaunchTimeout,
+                  "%s:%d: thread (%u,%u,%u) of block (%u,%u,%u) waits for ever for %s: %u threads "
+                  "of its block are at a barrier, %u have returned, %u are elsewhere",
+                  t.site.file, t.site.line, t.index.x, t.index.y, t.index.z, block->index.x,
+                  block->index.y, block->index.z, what_it_waits_for(t),
+                  static_cast<unsigned>(block->waiting.size()), block->returned,
+                  block->alive - static_cast<unsigned>(block->waiting.size()));
+        return;
+      }
+}
+
+void run_threads();
+
+/** Goes on with `next`, or on the host's stack if there is none. */
+void continue_with(Fiber *from, Thread *next)
+{
+  if (!next) {
+    if (!in_flight.empty()) report_deadlock();
+    current = nullptr;
+    switch_fiber(from, &host);
+    return;
+  }
+  make_current(next);
+  if (!next->fiber) next->fiber = take_fiber(run_threads);
+  next->state = State::READY;
+  if (next->fiber != from) switch_fiber(from, next->fiber);
+}
+
+void retire(Block *block)
+{
+  if (order.next < order.count) {
+    start_block(block);
+    return;
+  }
+  in_flight.erase(std::find(in_flight.begin(), in_flight.end(), block));
+}
+
+/** The current thread has returned from the kernel. */
+void finish_current()
+{
+  Block *block = current->block;
+  if (!block->waiting.empty()) {
+    const Site &s = block->barrier;
+    const uint3 at = block->threads[block->waiting[0]].index;
+    fail(cudaErrorLaunchFailure, s,
+         "it returns, but thread (%u,%u,%u) waits for it at this barrier", at.x, at.y, at.z);
+  }
+  leave_warp(current);
+  current->state = State::DONE;
+  current->fiber = nullptr;
+  block->returned++;
+  fruitless_polls = 0;
+  if (--block->alive == 0) retire(block);
+}
+
+/** The life of a fiber: one thread after the other, for as long as they do not wait. */
+void run_threads()
+{
+  for (;;) {
+    Fiber *self = current->fiber;
+    running.invoke(running.arguments);
+    finish_current();
+    Thread *next = pick();
+    if (next && !next->fiber) {
+      make_current(next);
+      next->fiber = self;
+      next->state = State::READY;
+    } else {
+      give_fiber(self);
+      continue_with(self, next);
+    }
+  }
+}
+
+void fill_slots()
+{
+  const unsigned threads = running.block.x * running.block.y * running.block.z;
+  const uint64_t most = std::min<uint64_t>(kThreadsInFlight / threads, kBlocksInFlight);
+  uint64_t count = std::min<uint64_t>(order.count, 2 + random_bits() % 5);
+  count = std::min(count, std::max<uint64_t>(most, 1));
+  while (slots.size() < count) slots.push_back(new Block());
+  in_flight.assign(slots.begin(), slots.begin() + static_cast<ptrdiff_t>(count));
+  turn = 0;
+  for (Block *block : in_flight) start_block(block);
+}
+
+void abandon_all()
+{
+  for (Block *block : in_flight)
+    for (Thread &t : block->threads)
+      if (t.fiber) abandon_fiber(t.fiber);
+  in_flight.clear();
+}
+
+}  // namespace
+
+std::recursive_mutex &machine_lock()
+{
+  static std::recursive_mutex lock;
+  return lock;
+}
+
+uint64_t random_bits()
+{
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state >> 11;
+}
+
+void set_seed(uint64_t seed)
+{
+  const std::lock_guard<std::recursive_mutex> guard(machine_lock());
+  base_seed = seed;
+  seeded_launches = 0;
+}
+
+void run_launch(const Launch &launch)
+{
+  running = launch;
+  blockDim = launch.block;
+  gridDim = launch.grid;
+  launch_number++;
+  fruitless_polls = 0;
+  mix_seed();
+  forget_shared();
+  order_blocks(static_cast<uint64_t>(launch.grid.x) * launch.grid.y * launch.grid.z);
+  fill_slots();
+  continue_with(&host, pick());
+  abandon_all();
+}
+
+void make_ready(Thread *thread)
+{
+  thread->state = State::READY;
+  thread->block->ready.push_back(static_cast<uint16_t>(thread->linear));
+}
+
+void wait_as(State state, const Site &site)
+{
+  Fiber *self = current->fiber;
+  current->state = state;
+  current->site = site;
+  continue_with(self, pick());
+}
+
+void yield()
+{
+  Fiber *self = current->fiber;
+  make_ready(current);
+  turn = random_bits();
+  continue_with(self, pick());
+}
+
+void poll(const Site &site)
+{
+  if (++fruitless_polls > kFruitlessPolls)
+    fail(cudaErrorLaunchTimeout, site, "waits for ever for another block");
+  yield();
+}
+
+void note_progress()
+{
+  fruitless_polls = 0;
+}
+
+/** Leaves the launch for good. */
+void leave_launch()
+{
+  Fiber *self = current->fiber;
+  current = nullptr;
+  switch_fiber(self, &host);
+  __builtin_unreachable();
+}
+
+}  // namespace cuda_on_cpu

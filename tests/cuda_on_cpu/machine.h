@@ -1,0 +1,118 @@
+/**
+ * The machine that runs kernels: blocks in flight, their threads as fibers, and who is next.
+ *
+ * Inside the emulation only; tests use emulator.h, kernels what cuda_runtime.h and apf_device.h
+ * declare.
+ */
+#ifndef CUDA_ON_CPU_MACHINE_H
+#define CUDA_ON_CPU_MACHINE_H
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "cuda_types.h"
+#include "device.h"
+#include "fiber.h"
+
+namespace cuda_on_cpu {
+
+enum { WARP = 32, MOST_THREADS = 1024, SHARED_WITHOUT_ASKING = 48 * 1024, MOST_SHARED = 227 * 1024 };
+
+enum class State : uint8_t { FRESH, READY, AT_BARRIER, AT_WARP, DONE };
+
+struct Block;
+
+struct PendingCopy {
+  void *to;
+  const void *from;
+  unsigned bytes;
+  unsigned group;
+};
+
+struct Thread {
+  uint3 index;
+  unsigned linear; /**< in its block */
+  Block *block;
+  Fiber *fiber; /**< NULL until it starts */
+  State state;
+  Site site; /**< where it waits */
+  unsigned polls; /**< of other blocks' words since it did anything else */
+  unsigned groups; /**< of asynchronous copies committed so far */
+  std::vector<PendingCopy> copies;
+};
+
+/** What the lanes of a warp exchange. */
+struct Warp {
+  uint32_t exists;  /**< lanes that have not returned */
+  uint32_t arrived; /**< lanes that wait in an exchange */
+  uint32_t mask[WARP];
+  WarpOp op[WARP];
+  uint64_t brought[WARP]; /**< what an arrived lane gives */
+  uint64_t given[WARP];   /**< what the lanes gave in the last complete exchange */
+  uint32_t givers[WARP];  /**< the lanes of that exchange */
+};
+
+struct Block {
+  uint3 index;
+  uint64_t number; /**< among the blocks of all launches, from 1 */
+  unsigned alive, returned;
+  std::vector<Thread> threads;
+  std::vector<Warp> warps;
+  std::vector<uint16_t> ready;   /**< threads that may run */
+  std::vector<uint16_t> waiting; /**< threads at the barrier */
+  Site barrier;
+  int votes, result;     /**< predicates counted at the barrier; at the one before */
+  unsigned char *shared; /**< MOST_SHARED bytes and redzones */
+};
+
+struct Launch {
+  dim3 grid, block;
+  size_t shared_bytes;
+  void (*invoke)(const void *arguments);
+  const void *arguments;
+};
+
+/** Every call into the emulation holds it: the host may have several threads. */
+std::recursive_mutex &machine_lock();
+
+/** Runs all blocks to the end or to the first error, which is then the last error. */
+void run_launch(const Launch &launch);
+
+extern Thread *current;
+extern Launch running;
+/** Number of the launch, from 1; it identifies what belongs to the present one. */
+extern uint64_t launch_number;
+
+/** Lets others run, and returns when the current thread is READY again and its turn has come. */
+void wait_as(State state, const Site &site);
+/** Lets others run; the current thread stays READY. */
+void yield();
+/** As yield, for a thread that waits for another block: fails when all threads do so for ever. */
+void poll(const Site &site);
+/** A word changed, so that polls make sense again. */
+void note_progress();
+void make_ready(Thread *thread);
+[[noreturn]] void leave_launch();
+
+/** Random bits, from the seed. */
+uint64_t random_bits();
+inline bool chance(unsigned one_in)
+{
+  return random_bits() % one_in == 0;
+}
+
+/* warp.cc */
+void start_warps(Block *block);
+void leave_warp(Thread *thread);
+
+/* shared.cc */
+void start_shared(Block *block);
+void forget_shared();
+
+/* errors.cc */
+void set_error(cudaError_t error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+}  // namespace cuda_on_cpu
+
+#endif

@@ -1,0 +1,102 @@
+#include "memory.h"
+
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <vector>
+
+#include "poison.h"
+
+namespace cuda_on_cpu {
+
+namespace {
+
+/* As cudaMalloc aligns. The redzone is at least as wide; whoever jumps over it lands in another. */
+constexpr size_t kAlignment = 256;
+/* What the device has; more is refused. */
+constexpr size_t kDeviceBytes = size_t(8) << 30;
+
+size_t next_free = kAlignment; /**< nothing was ever allocated from here on */
+size_t in_use;
+
+typedef std::map<const unsigned char *, size_t> Sizes;
+typedef std::map<size_t, std::vector<unsigned char *>> Pool;
+/* Never destroyed, as what runs last at exit may still free memory. */
+Sizes &live = *new Sizes(); /**< by address */
+Pool &freed = *new Pool();  /**< by rounded size */
+
+unsigned char *reserve()
+{
+  void *memory = mmap(nullptr, kArenaBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory != MAP_FAILED) return static_cast<unsigned char *>(memory);
+  std::perror("cuda_on_cpu: device memory");
+  std::abort();
+}
+
+size_t rounded(size_t bytes)
+{
+  return (bytes / kAlignment + 2) * kAlignment; /* at least kAlignment of redzone behind it */
+}
+
+unsigned char *take(size_t bytes)
+{
+  std::vector<unsigned char *> &same = freed[rounded(bytes)];
+  if (!same.empty()) {
+    unsigned char *p = same.back();
+    same.pop_back();
+    return p;
+  }
+  if (rounded(bytes) > kArenaBytes - next_free) return nullptr;
+  unsigned char *p = arena + next_free;
+  next_free += rounded(bytes);
+  return p;
+}
+
+}  // namespace
+
+unsigned char *arena = reserve();
+
+void *allocate_device(size_t bytes)
+{
+  if (bytes > kDeviceBytes - in_use) return nullptr;
+  unsigned char *p = take(bytes);
+  if (!p) return nullptr;
+  unpoison(p, bytes);
+  fill_with_nan(p, bytes);
+  poison(p + bytes, rounded(bytes) - bytes);
+  in_use += bytes;
+  live[p] = bytes;
+  return p;
+}
+
+bool free_device(void *p)
+{
+  const auto found = live.find(static_cast<unsigned char *>(p));
+  if (found == live.end()) return false;
+  poison(p, found->second);
+  in_use -= found->second;
+  freed[rounded(found->second)].push_back(static_cast<unsigned char *>(p));
+  live.erase(found);
+  return true;
+}
+
+bool is_device_memory(const void *p, size_t bytes)
+{
+  const unsigned char *begin = static_cast<const unsigned char *>(p);
+  auto after = live.upper_bound(begin);
+  if (after == live.begin()) return false;
+  const auto &[start, size] = *--after;
+  const size_t offset = static_cast<size_t>(begin - start);
+  return offset <= size && bytes <= size - offset;
+}
+
+void device_memory(size_t *free, size_t *total)
+{
+  *free = kDeviceBytes - in_use;
+  *total = kDeviceBytes;
+}
+
+}  // namespace cuda_on_cpu
