@@ -111,7 +111,7 @@ __device__ inline void store_frame(const Wide<S> *sums, int64_t frame, S *da)
 
 /** Writes what is complete when samples go on before `frame + 1`; frames between get zeros. */
 template <int M, class S>
-__device__ inline void move_gradients(const Frames &frames, FrameGradients<M, S> *g, int64_t frame)
+__device__ inline void move_gradients(FrameGradients<M, S> *g, int64_t frame)
 {
   for (; g->frame > frame; g->frame--) {
     store_frame<M>(g->right, g->frame + 1, g->da);
@@ -143,7 +143,7 @@ __device__ inline void sum_gradient_row(const Frames &frames, FrameGradients<M, 
     const FrameWeight<Real<S>> w = frame_weight<Real<S>>(frames, at);
     if (w.frame != g->frame) {
       add_to_sums(g, all, to_right);
-      move_gradients(frames, g, w.frame);
+      move_gradients(g, w.frame);
     }
 #pragma unroll
     for (int i = 0; i < M; i++) {
@@ -157,7 +157,7 @@ __device__ inline void sum_gradient_row(const Frames &frames, FrameGradients<M, 
 template <int M, class S>
 __device__ inline void end_gradients(const Frames &frames, FrameGradients<M, S> *g)
 {
-  move_gradients(frames, g, 0);
+  move_gradients(g, 0);
   if (frames.count > 1) store_frame<M>(g->right, 1, g->da);
   store_frame<M>(g->left, 0, g->da);
 }

@@ -21,7 +21,7 @@ namespace apf_cuda {
 
 namespace {
 
-enum { SEQUENCES = 32 };
+constexpr int SEQUENCES = 32;
 
 /** What lies in shared memory, counted in S. */
 template <class S, int M>
@@ -228,7 +228,7 @@ __global__ void __launch_bounds__(SEQUENCES, 8)
     if (p.da)
       adjoint_row<true>(count, a, tile.past + row * row_stride(In::L + M), state, dy);
     else
-      adjoint_row<false>(count, a, a, state, dy);
+      adjoint_row<false>(count, a, static_cast<const S *>(nullptr), state, dy);
     if (sum) sum_gradient_row(frames, &gradients, t, count, a);
     __syncthreads();
     store_backward_tile(p, t, tile);
