@@ -2,6 +2,7 @@
 # leaves src/cuda/none.c. Sets apf_cuda_objects's sources from the list of operators.
 
 set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu src/cuda/recording.cu
+  src/cuda/allpole_scan.cu
   src/cuda/allpole_sequences.cu src/cuda/allpole_taps.cu)
 foreach(name ${APF_OPERATORS})
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/${name}.cu)
@@ -28,7 +29,7 @@ elseif(APF_CUDA STREQUAL "EMULATE")
   add_library(apf_cuda OBJECT ${APF_CUDA_SOURCES})
   set_source_files_properties(${APF_CUDA_SOURCES} PROPERTIES LANGUAGE CXX)
   target_link_libraries(apf_cuda PRIVATE apf_build_options)
-  target_compile_options(apf_cuda PRIVATE -Wno-unknown-pragmas)  # unroll
+  target_compile_options(apf_cuda PRIVATE -Wno-unknown-pragmas)  # nvcc's "unroll"
   add_subdirectory(tests/cuda_on_cpu)  # makes apf_cuda_on_cpu: the shim, its headers and objects
   target_link_libraries(apf_cuda PRIVATE apf_cuda_on_cpu_headers)
   list(APPEND APF_LIBRARIES Boost::context)

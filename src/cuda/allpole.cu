@@ -22,6 +22,7 @@ static apf_status run(apf_context *ctx, const AllpoleForward<S> &p)
 {
   switch (choose_allpole_strategy(ctx, p.B, p.T, p.M, SMALL_ORDERS<S>)) {
     case AllpoleStrategy::sequences: return allpole_forward_sequences(ctx, p);
+    case AllpoleStrategy::scan: return allpole_forward_scan(ctx, p);
     default: return allpole_forward_taps(ctx, p);
   }
 }
@@ -31,6 +32,7 @@ static apf_status run(apf_context *ctx, const AllpoleBackward<S> &p)
 {
   switch (choose_allpole_strategy(ctx, p.B, p.T, p.M, SMALL_ORDERS<S>)) {
     case AllpoleStrategy::sequences: return allpole_backward_sequences(ctx, p);
+    case AllpoleStrategy::scan: return allpole_backward_scan(ctx, p);
     default: return allpole_backward_taps(ctx, p);
   }
 }

@@ -34,6 +34,11 @@ const char *cublasGetStatusString(cublasStatus_t status);
       cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m, int n,    \
       int k, const T *alpha, const T *a, int lda, long long stride_a, const T *b, int ldb,        \
       long long stride_b, const T *beta, T *c, int ldc, long long stride_c, int batch);           \
+  cublasStatus_t cublas##S##gemmStridedBatched_64(                                                \
+      cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int64_t m,       \
+      int64_t n, int64_t k, const T *alpha, const T *a, int64_t lda, long long stride_a,          \
+      const T *b, int64_t ldb, long long stride_b, const T *beta, T *c, int64_t ldc,              \
+      long long stride_c, int64_t batch);                                                         \
   cublasStatus_t cublas##S##gemv(cublasHandle_t handle, cublasOperation_t trans, int m, int n,    \
                                  const T *alpha, const T *a, int lda, const T *x, int incx,       \
                                  const T *beta, T *y, int incy)

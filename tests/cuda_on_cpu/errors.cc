@@ -58,8 +58,6 @@ const Name &name_of(cudaError_t error)
 
 void set_error(cudaError_t error, const char *format, ...)
 {
-  /* the first is what matters: what follows is often its consequence */
-  if (pending != cudaSuccess) return;
   pending = described = error;
   va_list arguments;
   va_start(arguments, format);

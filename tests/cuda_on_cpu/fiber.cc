@@ -10,7 +10,7 @@
 
 #include <boost/context/detail/fcontext.hpp>
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUDA_ON_CPU_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -36,7 +36,7 @@ void (*first_call)();
 /** Around each switch, so that AddressSanitizer knows the stack. */
 void leave(Fiber *from, const Fiber *to)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUDA_ON_CPU_ASAN
   __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
 #else
   (void)from, (void)to;
@@ -46,7 +46,7 @@ void arrive(void *fake_stack, transfer_t came)
 {
   Fiber *from = static_cast<Fiber *>(came.data);
   from->context = came.fctx;
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUDA_ON_CPU_ASAN
   __sanitizer_finish_switch_fiber(fake_stack, &from->stack, &from->stack_bytes);
 #else
   (void)fake_stack;
@@ -98,7 +98,7 @@ void give_fiber(Fiber *fiber)
 
 void abandon_fiber(Fiber *fiber)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUDA_ON_CPU_ASAN
   __asan_unpoison_memory_region(fiber->stack, fiber->stack_bytes);
 #endif
   fiber->fake_stack = nullptr;

@@ -49,7 +49,8 @@ void mix_seed()
 
 void order_blocks(uint64_t count)
 {
-  order = {count, 0, random_bits() % count, random_bits() % count + 1};
+  const uint32_t range = static_cast<uint32_t>(std::min<uint64_t>(count, UINT32_MAX));
+  order = {count, 0, random_below(range), random_below(range) + uint64_t(1)};
   while (std::gcd(order.stride, count) != 1) order.stride++;
 }
 
@@ -63,23 +64,23 @@ uint3 next_block()
           static_cast<unsigned>(row / running.grid.y)};
 }
 
-void start_thread(Block *block, unsigned linear)
+void start_thread(Block *block, unsigned linear, uint3 index)
 {
   Thread &t = block->threads[linear];
-  const dim3 &d = running.block;
-  t.index = {linear % d.x, linear / d.x % d.y, linear / (d.x * d.y)};
+  t.index = index;
   t.linear = linear;
   t.block = block;
   t.fiber = nullptr;
   t.state = State::FRESH;
-  t.polls = t.groups = 0;
+  t.groups = 0;
   t.copies.clear();
 }
 
 void start_block(Block *block)
 {
   static uint64_t numbers;
-  const unsigned count = running.block.x * running.block.y * running.block.z;
+  const dim3 &d = running.block;
+  const unsigned count = d.x * d.y * d.z;
   block->index = next_block();
   block->number = ++numbers;
   block->alive = count;
@@ -89,7 +90,10 @@ void start_block(Block *block)
   block->waiting.clear();
   block->ready.resize(count);
   std::iota(block->ready.begin(), block->ready.end(), uint16_t(0));
-  for (unsigned i = 0; i < count; i++) start_thread(block, i);
+  unsigned linear = 0;
+  for (unsigned z = 0; z < d.z; z++)
+    for (unsigned y = 0; y < d.y; y++)
+      for (unsigned x = 0; x < d.x; x++) start_thread(block, linear++, {x, y, z});
   start_warps(block);
   start_shared(block);
 }
@@ -97,10 +101,11 @@ void start_block(Block *block)
 /** Takes a random ready thread of the block out of its list. */
 Thread *take_ready(Block *block)
 {
-  const size_t i = random_bits() % block->ready.size();
-  Thread *t = &block->threads[block->ready[i]];
-  block->ready[i] = block->ready.back();
-  block->ready.pop_back();
+  std::vector<uint16_t> &ready = block->ready;
+  const size_t i = random_below(static_cast<uint32_t>(ready.size()));
+  Thread *t = &block->threads[ready[i]];
+  ready[i] = ready.back();
+  ready.pop_back();
   return t;
 }
 
@@ -108,9 +113,10 @@ Thread *take_ready(Block *block)
 Thread *pick()
 {
   if (in_flight.empty()) return nullptr;
-  if (in_flight.size() > 1 && chance(kStayInBlock)) turn = random_bits();
-  for (size_t i = 0; i < in_flight.size(); i++, turn++) {
-    if (turn >= in_flight.size()) turn %= in_flight.size();
+  const size_t count = in_flight.size();
+  if (count > 1 && chance(kStayInBlock)) turn = random_below(static_cast<uint32_t>(count));
+  for (size_t i = 0; i < count; i++, turn++) {
+    if (turn >= count) turn = 0;
     if (!in_flight[turn]->ready.empty()) return take_ready(in_flight[turn]);
   }
   return nullptr;
@@ -212,7 +218,7 @@ void fill_slots()
 {
   const unsigned threads = running.block.x * running.block.y * running.block.z;
   const uint64_t most = std::min<uint64_t>(kThreadsInFlight / threads, kBlocksInFlight);
-  uint64_t count = std::min<uint64_t>(order.count, 2 + random_bits() % 5);
+  uint64_t count = std::min<uint64_t>(order.count, 2 + random_below(5));
   count = std::min(count, std::max<uint64_t>(most, 1));
   while (slots.size() < count) slots.push_back(new Block());
   in_flight.assign(slots.begin(), slots.begin() + static_cast<ptrdiff_t>(count));
@@ -236,12 +242,12 @@ std::recursive_mutex &machine_lock()
   return lock;
 }
 
-uint64_t random_bits()
+uint32_t random_below(uint32_t bound)
 {
   random_state ^= random_state << 13;
   random_state ^= random_state >> 7;
   random_state ^= random_state << 17;
-  return random_state >> 11;
+  return static_cast<uint32_t>((random_state >> 32) * bound >> 32);
 }
 
 void set_seed(uint64_t seed)
@@ -284,7 +290,7 @@ void yield()
 {
   Fiber *self = current->fiber;
   make_ready(current);
-  turn = random_bits();
+  turn = random_below(static_cast<uint32_t>(in_flight.size()));
   continue_with(self, pick());
 }
 

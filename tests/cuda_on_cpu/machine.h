@@ -37,7 +37,6 @@ struct Thread {
   Fiber *fiber; /**< NULL until it starts */
   State state;
   Site site; /**< where it waits */
-  unsigned polls; /**< of other blocks' words since it did anything else */
   unsigned groups; /**< of asynchronous copies committed so far */
   std::vector<PendingCopy> copies;
 };
@@ -95,11 +94,11 @@ void note_progress();
 void make_ready(Thread *thread);
 [[noreturn]] void leave_launch();
 
-/** Random bits, from the seed. */
-uint64_t random_bits();
+/** 0 to bound-1, from the seed. */
+uint32_t random_below(uint32_t bound);
 inline bool chance(unsigned one_in)
 {
-  return random_bits() % one_in == 0;
+  return random_below(one_in) == 0;
 }
 
 /* warp.cc */

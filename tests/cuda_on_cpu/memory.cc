@@ -19,13 +19,17 @@ constexpr size_t kAlignment = 256;
 constexpr size_t kDeviceBytes = size_t(8) << 30;
 
 size_t next_free = kAlignment; /**< nothing was ever allocated from here on */
-size_t in_use;
+size_t in_use[DEVICES];
 
-typedef std::map<const unsigned char *, size_t> Sizes;
+struct Allocation {
+  size_t bytes;
+  int device;
+};
+typedef std::map<const unsigned char *, Allocation> Allocations;
 typedef std::map<size_t, std::vector<unsigned char *>> Pool;
 /* Never destroyed, as what runs last at exit may still free memory. */
-Sizes &live = *new Sizes(); /**< by address */
-Pool &freed = *new Pool();  /**< by rounded size */
+Allocations &live = *new Allocations(); /**< by address */
+Pool &freed = *new Pool();              /**< by rounded size */
 
 unsigned char *reserve()
 {
@@ -59,16 +63,16 @@ unsigned char *take(size_t bytes)
 
 unsigned char *arena = reserve();
 
-void *allocate_device(size_t bytes)
+void *allocate_device(size_t bytes, int device)
 {
-  if (bytes > kDeviceBytes - in_use) return nullptr;
+  if (bytes > kDeviceBytes - in_use[device]) return nullptr;
   unsigned char *p = take(bytes);
   if (!p) return nullptr;
   unpoison(p, bytes);
   fill_with_nan(p, bytes);
   poison(p + bytes, rounded(bytes) - bytes);
-  in_use += bytes;
-  live[p] = bytes;
+  in_use[device] += bytes;
+  live[p] = {bytes, device};
   return p;
 }
 
@@ -76,26 +80,40 @@ bool free_device(void *p)
 {
   const auto found = live.find(static_cast<unsigned char *>(p));
   if (found == live.end()) return false;
-  poison(p, found->second);
-  in_use -= found->second;
-  freed[rounded(found->second)].push_back(static_cast<unsigned char *>(p));
+  const Allocation a = found->second;
+  poison(p, a.bytes);
+  in_use[a.device] -= a.bytes;
+  freed[rounded(a.bytes)].push_back(static_cast<unsigned char *>(p));
   live.erase(found);
   return true;
 }
 
-bool is_device_memory(const void *p, size_t bytes)
+/** The allocation that p..p+bytes lies in, or NULL. */
+static const Allocation *find(const void *p, size_t bytes)
 {
   const unsigned char *begin = static_cast<const unsigned char *>(p);
   auto after = live.upper_bound(begin);
-  if (after == live.begin()) return false;
-  const auto &[start, size] = *--after;
+  if (after == live.begin()) return nullptr;
+  const auto &[start, allocation] = *--after;
   const size_t offset = static_cast<size_t>(begin - start);
-  return offset <= size && bytes <= size - offset;
+  if (offset > allocation.bytes || bytes > allocation.bytes - offset) return nullptr;
+  return &allocation;
 }
 
-void device_memory(size_t *free, size_t *total)
+bool is_device_memory(const void *p, size_t bytes)
 {
-  *free = kDeviceBytes - in_use;
+  return find(p, bytes);
+}
+
+int device_of(const void *p)
+{
+  const Allocation *allocation = find(p, 0);
+  return allocation ? allocation->device : -1;
+}
+
+void device_memory(int device, size_t *free, size_t *total)
+{
+  *free = kDeviceBytes - in_use[device];
   *total = kDeviceBytes;
 }
 

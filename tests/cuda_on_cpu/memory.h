@@ -7,6 +7,9 @@
 
 namespace cuda_on_cpu {
 
+/* Two, so that a pointer of the wrong one can be told. */
+enum { DEVICES = 2 };
+
 /** Where device memory begins, and how many addresses it has. */
 extern unsigned char *arena;
 constexpr size_t kArenaBytes = size_t(1) << 36;
@@ -16,13 +19,15 @@ inline bool in_arena(const void *p)
   return static_cast<size_t>(static_cast<const unsigned char *>(p) - arena) < kArenaBytes;
 }
 
-/** NULL if there is none left. */
-void *allocate_device(size_t bytes);
+/** NULL if the device has none left. */
+void *allocate_device(size_t bytes, int device);
 /** False if no allocation begins at p. */
 bool free_device(void *p);
 /** Whether p..p+bytes lies in one live allocation. */
 bool is_device_memory(const void *p, size_t bytes);
-void device_memory(size_t *free, size_t *total);
+/** Whose memory p points into, or just behind; -1 if no device's. */
+int device_of(const void *p);
+void device_memory(int device, size_t *free, size_t *total);
 
 }  // namespace cuda_on_cpu
 

@@ -17,38 +17,78 @@ typedef std::lock_guard<std::recursive_mutex> Guard;
 /** Sets and returns an error of a call. */
 #define REFUSE(error, ...) return set_error(error, __VA_ARGS__), error
 
+/* Small, so that at the sizes of tests kernels stride over the grid, and operators that cut their
+ * work into pieces of the cache's size have several. */
+enum { MULTIPROCESSORS = 2, CACHE_BYTES = 32 * 1024 };
+
 /* --- devices ------------------------------------------------------------------------------------ */
+
+static thread_local int chosen_device = 0;
+
+int cuda_on_cpu::current_device()
+{
+  return chosen_device;
+}
+
+static cudaError_t check_device(int device)
+{
+  if (device >= 0 && device < DEVICES) return cudaSuccess;
+  REFUSE(cudaErrorInvalidDevice, "device %d, expected 0 to %d", device, DEVICES - 1);
+}
 
 cudaError_t cudaGetDeviceCount(int *count)
 {
-  *count = 1;
+  *count = DEVICES;
   return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device)
 {
   const Guard guard(machine_lock());
-  if (device != 0) REFUSE(cudaErrorInvalidDevice, "%s: device %d of 1", __func__, device);
-  return cudaSuccess;
+  const cudaError_t error = check_device(device);
+  if (error == cudaSuccess) chosen_device = device;
+  return error;
 }
 
 cudaError_t cudaGetDevice(int *device)
 {
-  *device = 0;
+  *device = chosen_device;
   return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
+{
+  const Guard guard(machine_lock());
+  const cudaError_t error = check_device(device);
+  if (error != cudaSuccess) return error;
+  size_t free = 0;
+  *properties = {"CUDA on a CPU", 0, 9, 0, MULTIPROCESSORS};
+  device_memory(device, &free, &properties->totalGlobalMem);
+  return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+  *version = 13000;
+  return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version)
+{
+  return cudaDriverGetVersion(version);
 }
 
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device)
 {
   const Guard guard(machine_lock());
-  if (device != 0) REFUSE(cudaErrorInvalidDevice, "%s: device %d of 1", __func__, device);
+  const cudaError_t error = check_device(device);
+  if (error != cudaSuccess) return error;
   switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock: *value = MOST_THREADS; break;
     case cudaDevAttrMaxSharedMemoryPerBlock: *value = SHARED_WITHOUT_ASKING; break;
     case cudaDevAttrWarpSize: *value = WARP; break;
-    /* few, so that small grids stride over what they have to do */
-    case cudaDevAttrMultiProcessorCount: *value = 2; break;
-    case cudaDevAttrL2CacheSize: *value = 50 << 20; break;
+    case cudaDevAttrMultiProcessorCount: *value = MULTIPROCESSORS; break;
+    case cudaDevAttrL2CacheSize: *value = CACHE_BYTES; break;
     case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 2048; break;
     case cudaDevAttrComputeCapabilityMajor: *value = 9; break;
     case cudaDevAttrComputeCapabilityMinor: *value = 0; break;
@@ -66,7 +106,7 @@ cudaError_t cudaMalloc(void **memory, size_t bytes)
   const Guard guard(machine_lock());
   const cudaError_t error = check_not_capturing(__func__);
   if (error != cudaSuccess) return error;
-  *memory = bytes ? allocate_device(bytes) : nullptr;
+  *memory = bytes ? allocate_device(bytes, chosen_device) : nullptr;
   if (bytes && !*memory) REFUSE(cudaErrorMemoryAllocation, "out of memory");
   return cudaSuccess;
 }
@@ -96,7 +136,7 @@ cudaError_t cudaFreeHost(void *memory)
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total)
 {
   const Guard guard(machine_lock());
-  device_memory(free, total);
+  device_memory(chosen_device, free, total);
   return cudaSuccess;
 }
 
@@ -166,10 +206,12 @@ cudaError_t cudaMemset(void *memory, int value, size_t bytes)
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *attributes, const void *pointer)
 {
   const Guard guard(machine_lock());
-  const bool on_device = is_device_memory(pointer, 0);
+  const int device = device_of(pointer);
   void *p = const_cast<void *>(pointer);
-  *attributes = {on_device ? cudaMemoryTypeDevice : cudaMemoryTypeUnregistered, 0,
-                 on_device ? p : nullptr, on_device ? nullptr : p};
+  if (device >= 0)
+    *attributes = {cudaMemoryTypeDevice, device, p, nullptr};
+  else
+    *attributes = {cudaMemoryTypeUnregistered, -1, nullptr, p};
   return cudaSuccess;
 }
 
@@ -216,9 +258,16 @@ static cudaError_t check_shape(const cudaLaunchConfig_t &c, const void *kernel)
 cudaError_t cuda_on_cpu::check_argument(int index, const void *pointer)
 {
   const Guard guard(machine_lock());
-  if (!pointer || is_device_memory(pointer, 0)) return cudaSuccess;
-  REFUSE(cudaErrorInvalidDevicePointer, "argument %d of the kernel, %p, is not device memory",
-         index, pointer);
+  if (!pointer) return cudaSuccess;
+  const int device = device_of(pointer);
+  if (device < 0)
+    REFUSE(cudaErrorInvalidDevicePointer, "argument %d of the kernel, %p, is not device memory",
+           index, pointer);
+  if (device != chosen_device)
+    REFUSE(cudaErrorInvalidDevicePointer,
+           "argument %d of the kernel is memory of device %d, the kernel runs on device %d", index,
+           device, chosen_device);
+  return cudaSuccess;
 }
 
 cudaError_t cuda_on_cpu::launch(const cudaLaunchConfig_t &config, const ErasedKernel &kernel)
@@ -226,6 +275,9 @@ cudaError_t cuda_on_cpu::launch(const cudaLaunchConfig_t &config, const ErasedKe
   const Guard guard(machine_lock());
   const cudaError_t error = check_shape(config, kernel.kernel);
   if (error != cudaSuccess) return error;
+  if (device_of_stream(config.stream) != chosen_device)
+    REFUSE(cudaErrorInvalidResourceHandle, "a stream of device %d, the current device is %d",
+           device_of_stream(config.stream), chosen_device);
   const Launch shape = {config.gridDim, config.blockDim, config.dynamicSmemBytes, kernel.invoke,
                         nullptr};
   return enqueue(config.stream, [shape, arguments = kernel.arguments] {

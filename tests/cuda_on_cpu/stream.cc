@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <algorithm>
 #include <chrono>
 #include <vector>
 
@@ -12,6 +13,7 @@ typedef std::lock_guard<std::recursive_mutex> Guard;
 typedef std::vector<std::function<void()>> Work;
 
 struct CUstream_st {
+  int device;
   bool capturing, invalid;
   Work work;
 };
@@ -27,25 +29,19 @@ struct CUgraphExec_st {
 
 namespace {
 
-int captures; /**< streams that are being captured */
-
 CUstream_st *resolve(cudaStream_t stream)
 {
   static CUstream_st *const default_stream = new CUstream_st();
   return stream ? stream : default_stream;
 }
 
-void invalidate(CUstream_st *stream)
-{
-  stream->invalid = true;
-}
-
+/** Those of every host thread: the strictest of CUDA's modes, whichever was asked for. */
 std::vector<CUstream_st *> &capturing_streams = *new std::vector<CUstream_st *>();
 
 cudaError_t refuse(cudaError_t error, const char *call)
 {
   set_error(error, "%s: not permitted while a stream is being captured", call);
-  for (CUstream_st *s : capturing_streams) invalidate(s);
+  for (CUstream_st *s : capturing_streams) s->invalid = true;
   return error;
 }
 
@@ -58,16 +54,21 @@ cudaError_t enqueue(cudaStream_t stream, std::function<void()> work)
   CUstream_st *s = resolve(stream);
   if (s->capturing)
     s->work.push_back(std::move(work));
-  else if (!stream && captures)
+  else if (!stream && !capturing_streams.empty())
     return refuse(cudaErrorStreamCaptureUnsupported, "work on the default stream");
   else
     work();
   return cudaSuccess;
 }
 
+int device_of_stream(cudaStream_t stream)
+{
+  return stream ? stream->device : current_device();
+}
+
 cudaError_t check_not_capturing(const char *call)
 {
-  return captures ? refuse(cudaErrorStreamCaptureUnsupported, call) : cudaSuccess;
+  return capturing_streams.empty() ? cudaSuccess : refuse(cudaErrorStreamCaptureUnsupported, call);
 }
 
 }  // namespace cuda_on_cpu
@@ -76,7 +77,7 @@ cudaError_t check_not_capturing(const char *call)
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream)
 {
-  *stream = new CUstream_st();
+  *stream = new CUstream_st{current_device(), false, false, {}};
   return cudaSuccess;
 }
 
@@ -162,7 +163,6 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
   stream->capturing = true;
   stream->invalid = false;
   stream->work.clear();
-  captures++;
   capturing_streams.push_back(stream);
   return cudaSuccess;
 }
@@ -176,10 +176,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     return cudaErrorIllegalState;
   }
   stream->capturing = false;
-  captures--;
-  for (size_t i = 0; i < capturing_streams.size(); i++)
-    if (capturing_streams[i] == stream)
-      capturing_streams.erase(capturing_streams.begin() + static_cast<ptrdiff_t>(i));
+  auto &all = capturing_streams;
+  all.erase(std::find(all.begin(), all.end(), stream));
   if (stream->invalid) {
     set_error(cudaErrorStreamCaptureInvalidated, "%s: a call that cannot be captured was made",
               __func__);

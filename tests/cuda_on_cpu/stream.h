@@ -10,6 +10,10 @@ namespace cuda_on_cpu {
 
 /** The error of the last work that failed is the last error; this one is of enqueueing itself. */
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work);
+/** The host thread's current device. */
+int current_device();
+/** The stream's device; the default stream is every device's. */
+int device_of_stream(cudaStream_t stream);
 /** cudaSuccess, or why the host may not wait or allocate now: a stream is being captured. */
 cudaError_t check_not_capturing(const char *call);
 

@@ -47,6 +47,11 @@ bool try_complete(Warp *warp, Block *block, size_t first_thread, unsigned lane, 
   return true;
 }
 
+bool is_same(const Site &a, const Site &b)
+{
+  return a.line == b.line && (a.file == b.file || std::strcmp(a.file, b.file) == 0);
+}
+
 }  // namespace
 
 void start_warps(Block *block)
@@ -98,7 +103,7 @@ int barrier(bool predicate, const Site &site)
          "waits at a barrier that %u threads of its block never reach: they have returned",
          block->returned);
   if (block->waiting.empty()) block->barrier = site;
-  if (block->barrier.line != site.line || std::strcmp(block->barrier.file, site.file) != 0)
+  if (!is_same(block->barrier, site))
     fail(cudaErrorLaunchFailure, site, "waits at this barrier while others wait at that of %s:%d",
          block->barrier.file, block->barrier.line);
   block->votes += predicate;
