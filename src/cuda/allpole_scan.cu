@@ -79,7 +79,7 @@ __device__ void interpolate_span(const Frames &frames, const S *a, int64_t t, in
 /* --- forward ----------------------------------------------------------------------------------- */
 
 template <class S, int M>
-__global__ void __launch_bounds__(Layout<S, M>::THREADS)
+__global__ void __launch_bounds__(Layout<S, M>::THREADS, 2)
     forward_scan_kernel(AllpoleForward<S> p, Frames frames, Chain<S> chain)
 {
   using In = Layout<S, M>;
@@ -147,7 +147,7 @@ __device__ void adjoint_span(const SpanRows<Layout<S, M>::L> &rows, int row, S *
 }
 
 template <class S, int M>
-__global__ void __launch_bounds__(Layout<S, M>::THREADS)
+__global__ void __launch_bounds__(Layout<S, M>::THREADS, 2)
     backward_scan_kernel(AllpoleBackward<S> p, Frames frames, Chain<S> chain, Wide<S> *sums)
 {
   using In = Layout<S, M>;
