@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "access.h"
 #include "emulator.h"
 
 uint3 threadIdx, blockIdx;
@@ -22,14 +23,16 @@ constexpr unsigned kBlocksInFlight = 6;
 /* Between two threads of a block, one time in this many another block goes on. */
 constexpr unsigned kStayInBlock = 16;
 /* Every poll is a turn of the scheduler: after this many without any change nothing will come. */
-constexpr uint64_t kFruitlessPolls = 200000;
+constexpr uint64_t kFruitlessPolls = 300000;
 
 Fiber host;
 uint64_t base_seed = 1, random_state = 1;
 uint64_t seeded_launches;
 uint64_t fruitless_polls;
+uint32_t next_number = 1; /**< of a block */
 
-/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n. */
+/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n.
+ */
 struct Order {
   uint64_t count, next, start, stride;
 };
@@ -78,11 +81,14 @@ void start_thread(Block *block, unsigned linear, uint3 index)
 
 void start_block(Block *block)
 {
-  static uint64_t numbers;
   const dim3 &d = running.block;
   const unsigned count = d.x * d.y * d.z;
   block->index = next_block();
-  block->number = ++numbers;
+  block->number = next_number++;
+  block->epoch = 1;
+  block->clock.clear();
+  block->unfenced.clear();
+  block->fenced.reset();
   block->alive = count;
   block->returned = 0;
   block->votes = block->result = 0;
@@ -127,6 +133,7 @@ void make_current(Thread *t)
   current = t;
   threadIdx = t->index;
   blockIdx = t->block->index;
+  own_tag = make_tag(t->block->number, t->block->epoch);
 }
 
 const char *what_it_waits_for(const Thread &t)
@@ -263,6 +270,7 @@ void run_launch(const Launch &launch)
   blockDim = launch.block;
   gridDim = launch.grid;
   launch_number++;
+  first_tag = make_tag(next_number, 0);
   fruitless_polls = 0;
   mix_seed();
   forget_shared();
@@ -270,6 +278,10 @@ void run_launch(const Launch &launch)
   fill_slots();
   continue_with(&host, pick());
   abandon_all();
+  forget_words();
+  if (counting) close_accesses();
+  totals.launches++;
+  totals.blocks += order.next;
 }
 
 void make_ready(Thread *thread)
@@ -306,7 +318,6 @@ void note_progress()
   fruitless_polls = 0;
 }
 
-/** Leaves the launch for good. */
 void leave_launch()
 {
   Fiber *self = current->fiber;

@@ -2,18 +2,20 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <vector>
 
+#include "access.h"
 #include "poison.h"
 
 namespace cuda_on_cpu {
 
 namespace {
 
-/* As cudaMalloc aligns. The redzone is at least as wide; whoever jumps over it lands in another. */
+/* As cudaMalloc aligns; the redzone is at least as wide. */
 constexpr size_t kAlignment = 256;
 /* What the device has; more is refused. */
 constexpr size_t kDeviceBytes = size_t(8) << 30;
@@ -30,15 +32,6 @@ typedef std::map<size_t, std::vector<unsigned char *>> Pool;
 /* Never destroyed, as what runs last at exit may still free memory. */
 Allocations &live = *new Allocations(); /**< by address */
 Pool &freed = *new Pool();              /**< by rounded size */
-
-unsigned char *reserve()
-{
-  void *memory = mmap(nullptr, kArenaBytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory != MAP_FAILED) return static_cast<unsigned char *>(memory);
-  std::perror("cuda_on_cpu: device memory");
-  std::abort();
-}
 
 size_t rounded(size_t bytes)
 {
@@ -59,18 +52,41 @@ unsigned char *take(size_t bytes)
   return p;
 }
 
+void mark(unsigned char *from, size_t bytes, Tag writer)
+{
+  std::fill_n(&writer_of(from), bytes / 4, writer);
+}
+
+/** The rest of the last word, which the allocation shares with the redzone, stays the former's. */
+void lay_out(unsigned char *p, size_t bytes)
+{
+  const size_t words = (bytes + 3) / 4 * 4;
+  unpoison(p, rounded(bytes));
+  fill_with_nan(p, rounded(bytes));
+  mark(p, words, 0);
+  mark(p + words, rounded(bytes) - words, kNobodys);
+  poison(p + bytes, rounded(bytes) - bytes);
+}
+
 }  // namespace
 
-unsigned char *arena = reserve();
+unsigned char *arena = static_cast<unsigned char *>(reserve_addresses(kArenaBytes));
+
+void *reserve_addresses(size_t bytes)
+{
+  void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory != MAP_FAILED) return memory;
+  std::perror("cuda_on_cpu: device memory");
+  std::abort();
+}
 
 void *allocate_device(size_t bytes, int device)
 {
   if (bytes > kDeviceBytes - in_use[device]) return nullptr;
   unsigned char *p = take(bytes);
   if (!p) return nullptr;
-  unpoison(p, bytes);
-  fill_with_nan(p, bytes);
-  poison(p + bytes, rounded(bytes) - bytes);
+  lay_out(p, bytes);
   in_use[device] += bytes;
   live[p] = {bytes, device};
   return p;
@@ -81,6 +97,7 @@ bool free_device(void *p)
   const auto found = live.find(static_cast<unsigned char *>(p));
   if (found == live.end()) return false;
   const Allocation a = found->second;
+  mark(static_cast<unsigned char *>(p), rounded(a.bytes), kNobodys);
   poison(p, a.bytes);
   in_use[a.device] -= a.bytes;
   freed[rounded(a.bytes)].push_back(static_cast<unsigned char *>(p));

@@ -73,7 +73,8 @@ cudaError_t check_not_capturing(const char *call)
 
 }  // namespace cuda_on_cpu
 
-/* --- streams ------------------------------------------------------------------------------------ */
+/* --- streams ------------------------------------------------------------------------------------
+ */
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream)
 {
@@ -114,7 +115,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned)
   return cudaSuccess; /* work runs when it is enqueued */
 }
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events -------------------------------------------------------------------------------------
+ */
 
 cudaError_t cudaEventCreate(cudaEvent_t *event)
 {
@@ -150,7 +152,8 @@ cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEve
   return cudaSuccess;
 }
 
-/* --- capture ------------------------------------------------------------------------------------ */
+/* --- capture ------------------------------------------------------------------------------------
+ */
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
 {
