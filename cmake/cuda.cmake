@@ -8,9 +8,7 @@ foreach(module allpole_scan allpole_sequences allpole_taps cache fft mel respons
   list(APPEND APF_CUDA_SOURCES src/cuda/${module}.cu)
 endforeach()
 foreach(name ${APF_OPERATORS})
-  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/${name}.cu)
-    list(APPEND APF_CUDA_SOURCES src/cuda/${name}.cu)
-  endif()
+  list(APPEND APF_CUDA_SOURCES src/cuda/${name}.cu)
 endforeach()
 
 if(APF_CUDA STREQUAL "ON")
