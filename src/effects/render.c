@@ -62,7 +62,7 @@ apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dty
   *out = NULL;
   if (model->effect->takes_notes)
     return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_model_render",
-                    "a %s renders notes of known pitch and length, not recordings",
+                    "a %s renders notes of known pitch and length, with apf_render_notes()",
                     model->effect->name);
   apf_renderer *r = calloc(1, sizeof *r);
   if (!r) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for a renderer");

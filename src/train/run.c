@@ -296,6 +296,7 @@ static apf_status train(run *r, apf_train_callback callback, void *user, apf_tra
 
   result->steps = r->step;
   result->before = r->before;
+  result->skipped = r->data.notes.skipped;
   const bool two = r->best->effect->two_renderings;
   apf_metrics other;
   if (two) APF_TRY(apf_validation_run_other(r->validation, r->best, &other));
@@ -399,6 +400,7 @@ static apf_status read_ended(run *r, apf_train_result *result, bool *ended)
   json_decref(json);
   result->steps = r->step;
   result->before = r->before;
+  result->skipped = r->data.notes.skipped;
   return apf_validation_run(r->validation, r->best, &result->after);
 }
 

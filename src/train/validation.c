@@ -7,13 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/random.h"
 #include "effects/synth.h"
 #include "effects/synth_voice.h"
 #include "io/file.h"
 
 enum { PATH_SIZE = 4096 };
-static const double PI = 3.14159265358979323846;
 
 /** A graph that renders `batch.rows` notes and measures them. */
 typedef struct note_grader {
@@ -91,11 +89,8 @@ static apf_status grade(apf_validation *v, note_grader *grader, const apf_model 
 {
   const apf_note_set *notes = &v->data->notes;
   const int64_t rows = grader->batch.rows, count = rows * notes->samples;
-  for (int64_t row = 0; row < rows; row++) {
-    apf_random random = apf_random_start(0, (uint64_t)(first + row));
-    const double phase = PI * (2 * apf_random_uniform(&random) - 1);
-    apf_note_batch_take(&grader->batch, row, notes, first + row, phase);
-  }
+  for (int64_t row = 0; row < rows; row++)
+    apf_note_batch_take(&grader->batch, row, notes, first + row, apf_note_phase(first + row));
   APF_TRY(apf_models_to_graph(grader->graph, &model, 1));
   APF_TRY(apf_note_batch_set(grader->graph, &grader->batch));
   APF_TRY(apf_graph_forward(grader->graph));
