@@ -180,13 +180,12 @@ TEST_F(SynthTrain, NamesOfFilesSayPitchAndLength)
 
 TEST_F(SynthTrain, NotesAreDividedBySeedWithoutOverlap)
 {
-  apf_train_config config = {};
-  config.input = options.input, config.notes = options.notes, config.excerpt = 0.1;
+  const apf_note_source source = {options.input, options.notes, 0.1, false};
   std::vector<std::string> orders[2];
   for (int seed = 0; seed < 2; seed++) {
     apf_note_set set;
-    config.split_seed = static_cast<uint64_t>(seed);
-    APF_ASSERT_OK(apf_notes_read(ctx, &config, &set));
+    APF_ASSERT_OK(apf_notes_read(ctx, &source, &set));
+    APF_ASSERT_OK(apf_notes_divide(ctx, source.input, static_cast<uint64_t>(seed), &set));
     EXPECT_EQ(std::vector<int64_t>(set.first, set.first + 4), (std::vector<int64_t>{0, 6, 8, 10}));
     for (int64_t i = 0; i < set.count; i++) {
       orders[seed].push_back(set.notes[i].name);
