@@ -204,6 +204,17 @@ int apf_model_takes_notes(const apf_model *model)
   return model && model->effect->takes_notes;
 }
 
+int apf_model_note_parameter_count(const apf_model *model)
+{
+  return model->effect->note_parameter_count;
+}
+
+const apf_parameter_info *apf_model_note_parameter_info(const apf_model *model, int index)
+{
+  if (index < 0 || index >= model->effect->note_parameter_count) return NULL;
+  return &model->effect->note_parameters[index];
+}
+
 int apf_model_parameter_count(const apf_model *model)
 {
   return model->effect->parameter_count;
