@@ -77,7 +77,7 @@ static apf_status render_notes(apf_context *ctx, const arguments *a, const apf_m
   options.format = a->format;
   if (a->excerpt > 0) options.excerpt = a->excerpt;
   apf_status status = apf_render_notes(ctx, model, &options, &skipped);
-  if (status == APF_OK && skipped > 0) printf("%lld bad notes were left out\n", (long long)skipped);
+  if (status == APF_OK && skipped > 0) printf("bad notes left out: %lld\n", (long long)skipped);
   return status;
 }
 

@@ -237,6 +237,7 @@ TEST_F(SynthTrain, BrokenFilesAreNamedAndSkippedOnlyWhenAskedTo)
   expect_refusal(APF_ERR_FORMAT, {"bad__40__100__x.wav"});
   options.skip_bad = 1;
   APF_EXPECT_OK(train());
+  EXPECT_EQ(result.skipped, 1);
 }
 
 TEST_F(SynthTrain, RefusesFilesShorterThanTheExcerpt)
@@ -265,6 +266,24 @@ TEST_F(SynthTrain, RefusesWindowsTooShortForTheirHop)
   settings[1] = "window=48";
   options.set_count = 2;
   expect_refusal(APF_ERR_ARGUMENT, {"window is 48", "64 to 65536"});
+}
+
+/* Notes of 1554 samples are no whole number of hops, windows of 99 neither; one is longer. */
+TEST_F(SynthTrain, FramesNeedNotDivideANote)
+{
+  options.epochs = 1;
+  options.excerpt = 0.0971;
+  for (const char *window : {"window=99", "window=100", "window=4096"}) {
+    settings[1] = "variant=fs", settings[2] = window;
+    options.set_count = 3;
+    options.out = (out = (dir / window).string()).c_str();
+    APF_ASSERT_OK(train());
+    EXPECT_TRUE(std::isfinite(result.after.mss)) << window;
+    apf_audio rendered;
+    APF_ASSERT_OK(apf_audio_read(ctx, (out + "/valid.wav").c_str(), 0, -1, &rendered));
+    EXPECT_EQ(rendered.frames, 2 * 1554) << window;
+    apf_audio_free(&rendered);
+  }
 }
 
 TEST_F(SynthTrain, RefusesATarget)
