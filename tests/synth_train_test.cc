@@ -324,3 +324,50 @@ TEST_F(SynthTrain, RendersNoRecordings)
                  APF_ERR_ARGUMENT, {"renders notes"});
   apf_model_destroy(model);
 }
+
+TEST_F(SynthTrain, RenderingNotesRefusesWhatItCannotUse)
+{
+  apf_model *model = nullptr, *compressor = nullptr;
+  APF_ASSERT_OK(apf_model_create(ctx, "synth", kRate, &model));
+  APF_ASSERT_OK(apf_model_create(ctx, "compressor", kRate, &compressor));
+  apf_notes_options o;
+  apf_notes_options_init(&o);
+  EXPECT_EQ(o.excerpt, 0.125);
+  const auto render = [&](const apf_model *m) { return apf_render_notes(ctx, m, &o, nullptr); };
+
+  expect_failure(ctx, render(nullptr), APF_ERR_ARGUMENT, {"model is NULL"});
+  expect_failure(ctx, render(compressor), APF_ERR_ARGUMENT, {"compressor takes no notes"});
+  expect_failure(ctx, apf_render_notes(ctx, model, nullptr, nullptr), APF_ERR_ARGUMENT,
+                 {"options is NULL"});
+  expect_failure(ctx, render(model), APF_ERR_ARGUMENT, {"input is NULL"});
+  o.input = options.input, o.notes = options.notes;
+  expect_failure(ctx, render(model), APF_ERR_ARGUMENT, {"out is NULL"});
+  o.out = out.c_str();
+  o.excerpt = NAN;
+  expect_failure(ctx, render(model), APF_ERR_ARGUMENT, {"excerpt is nan s"});
+  o.excerpt = 0.1;
+  o.struct_size = 1;
+  expect_failure(ctx, render(model), APF_ERR_ARGUMENT, {"apf_notes_options_init"});
+  EXPECT_FALSE(fs::exists(out));
+  apf_model_destroy(model);
+  apf_model_destroy(compressor);
+}
+
+/* What a compressor and a phaser become when filtering by recursion is asked for. */
+TEST_F(SynthTrain, RecursionTakesThePlaceOfFrames)
+{
+  for (const auto &[effect, variant, twin] :
+       {std::tuple("compressor", "fs", "simple"), std::tuple("compressor", "td", "td"),
+        std::tuple("phaser", "fs", "td"), std::tuple("synth", "fs", "td")}) {
+    apf_model *model = nullptr;
+    APF_ASSERT_OK(apf_model_create(ctx, effect, kRate, &model));
+    APF_ASSERT_OK(apf_model_set_text(ctx, model, "variant", variant));
+    APF_ASSERT_OK(apf_model_use_recursion(ctx, model));
+    std::string found;
+    for (int i = 0; i < apf_model_option_count(model); i++)
+      if (std::string(apf_model_option_info(model, i)->name) == "variant")
+        found = apf_model_option(model, i);
+    EXPECT_EQ(found, twin) << effect << " " << variant;
+    apf_model_destroy(model);
+  }
+}

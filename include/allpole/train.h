@@ -2,13 +2,13 @@
  * Training: from a dry/wet pair of recordings to a model, with checkpoints that survive anything.
  *
  * A run is a folder:
- *   config.json         everything that was decided, defaults included; can be given back as
- * `config` metrics.jsonl       one line a step: {"step":1,"loss":...,"valid_esr":...} (synth:
- * valid_mss); no times, so that a resumed run writes the same bytes as one that was never stopped
- * best.safetensors    the model with the lowest validation error last.safetensors    the model of
- * the last step, optimiser and random state, step valid.wav           the validation part as
- * best.safetensors renders it (written at the end) result.json         how it ended: reason, steps,
- * metrics before and after
+ *   config.json         everything that was decided, defaults included; may be given as `config`
+ *   metrics.jsonl       one line a step: {"step":1,"loss":...,"valid_esr":...} (synth: valid_mss);
+ *                       no times, so that a resumed run writes the bytes of one that never stopped
+ *   best.safetensors    the model with the lowest validation error
+ *   last.safetensors    the model of the last step, optimiser and random state, step
+ *   valid.wav           the validation part as best.safetensors renders it, written at the end
+ *   result.json         how it ended: reason, steps, metrics before and after
  */
 #ifndef ALLPOLE_TRAIN_H
 #define ALLPOLE_TRAIN_H
