@@ -184,21 +184,6 @@ apf_status apf_model_set_sample_rate(apf_context *ctx, apf_model *model, int sam
   return APF_OK;
 }
 
-apf_status apf_model_use_recursion(apf_context *ctx, apf_model *model)
-{
-  if (!model) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "model is NULL");
-  const char *twin = strcmp(model->effect->name, "compressor") == 0 ? "simple" : "td";
-  for (int i = 0; i < model->effect->option_count; i++) {
-    if (strcmp(model->effect->options[i].name, "variant") != 0) continue;
-    if (strcmp(model->options[i], "lstm") == 0)
-      return apf_fail(ctx, APF_ERR_ARGUMENT, __func__,
-                      "recursion is asked for, but the variant is lstm, which has no filter");
-    if (strcmp(model->options[i], "fs") == 0)
-      snprintf(model->options[i], APF_OPTION_SIZE, "%s", twin);
-  }
-  return APF_OK;
-}
-
 int apf_model_takes_notes(const apf_model *model)
 {
   return model && model->effect->takes_notes;

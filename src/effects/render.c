@@ -2,6 +2,7 @@
 #include "effects/effect.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,21 @@ void apf_renderer_destroy(apf_renderer *r)
   apf_graph_destroy(r->graph);
   free(r->signal);
   free(r);
+}
+
+apf_status apf_model_use_recursion(apf_context *ctx, apf_model *model)
+{
+  if (!model) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "model is NULL");
+  const char *twin = strcmp(model->effect->name, "compressor") == 0 ? "simple" : "td";
+  for (int i = 0; i < model->effect->option_count; i++) {
+    if (strcmp(model->effect->options[i].name, "variant") != 0) continue;
+    if (strcmp(model->options[i], "lstm") == 0)
+      return apf_fail(ctx, APF_ERR_ARGUMENT, __func__,
+                      "recursion is asked for, but the variant is lstm, which has no filter");
+    if (strcmp(model->options[i], "fs") == 0)
+      snprintf(model->options[i], APF_OPTION_SIZE, "%s", twin);
+  }
+  return APF_OK;
 }
 
 apf_status apf_model_render(apf_context *ctx, const apf_model *model, int64_t channels,
