@@ -183,7 +183,7 @@ TEST_P(Fir, OneTapIsAGain)
 TEST_P(Fir, InterpolatedTapsEqualInterpolateThenFilter)
 {
   using Sizes = std::vector<int64_t>;
-  for (int64_t K : is_emulated(ctx) ? Sizes{3, 17} : Sizes{1, 3, 5, 7, 17})
+  for (int64_t K : is_emulated(ctx) ? Sizes{3} : Sizes{1, 3, 5, 7, 17})
     for (int64_t F : {2, 9, 40, 600})
       for (int64_t T : {1, 2, 100, 500}) {
         if (F == T) continue;
@@ -212,7 +212,7 @@ TEST_P(Fir, BackwardIsTheAdjointOfForwardMode)
   using Sizes = std::vector<int64_t>;
   for (int64_t B : is_emulated(ctx) ? Sizes{3} : Sizes{1, 3})
     for (const Shape &shape : kShapes)
-      for (int64_t K : is_emulated(ctx) ? Sizes{1, 7, 33} : Sizes{1, 2, 3, 7, 16, 33}) {
+      for (int64_t K : is_emulated(ctx) ? Sizes{2, 33} : Sizes{1, 2, 3, 7, 16, 33}) {
         expect_adjoint<double>(B, shape, K, 1e-13);
         if (B == 3) expect_adjoint<float>(B, shape, K, 1e-5);
       }
