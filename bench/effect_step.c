@@ -11,7 +11,12 @@
 #include "effect_step.h"
 #include "effects/synth_voice.h"
 
-enum { EFFECT_RATE = 44100, NOTE_RATE = 48000, HIDDEN = 64, WARM_UP = 2 };
+enum {
+  EFFECT_RATE = 44100,
+  NOTE_RATE = 48000,
+  HIDDEN = 64,
+  WARM_UP = 3 /* the third records what it can */
+};
 /* So small that every repeat does the same work. */
 static const double learning_rate = 1e-9;
 
