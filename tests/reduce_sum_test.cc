@@ -109,6 +109,16 @@ TEST_P(ReduceSum, DoesNotDependOnTheNumberOfThreads)
   apf_context_destroy(other);
 }
 
+TEST_P(ReduceSum, RepeatsToTheBit)
+{
+  for (const Case &c : kCases) {
+    const auto x = random_values<double>(count(c.x), 1);
+    const auto y = forward(c, 1, x);
+
+    for (int run = 0; run < 4; run++) EXPECT_EQ(forward(c, 1, x), y);
+  }
+}
+
 TEST_P(ReduceSum, FloatIsSummedInDouble)
 {
   const Case c = {{1000003}, {1}};

@@ -12,6 +12,7 @@
 #define APF_CUDA_AXES_SUM_H
 
 #include "cuda/axes.h"
+#include "cuda/blocks.h"
 #include "cuda/reduce.h"
 
 namespace apf_cuda {
@@ -98,7 +99,8 @@ template <class real, class Index, int ARRAYS, class Term>
 __global__ void axes_sum_kernel(AxesSum<Index, ARRAYS> s, Term term, real *out)
 {
   const TilePlace place = place_in_tile(s);
-  for (int64_t item = blockIdx.x; item < s.tiles * s.chunks; item += gridDim.x) {
+  APF_BLOCK_LOOP(item, s.tiles * s.chunks)
+  {
     const int64_t tile = item / s.chunks, chunk = item % s.chunks;
     const int64_t output = tile * s.outputs + place.output;
     double sum = output < s.kept ? sum_terms(s, term, output, chunk, place.lane) : 0;
@@ -109,8 +111,7 @@ __global__ void axes_sum_kernel(AxesSum<Index, ARRAYS> s, Term term, real *out)
   }
 }
 
-/* --- on the host -------------------------------------------------------------------------------
- */
+/* --- on the host ------------------------------------------------------------------------------ */
 
 inline int power_of_two_up_to(int64_t n, int most)
 {
@@ -178,10 +179,8 @@ apf_status run_axes_sum(apf_context *ctx, const Summation<ARRAYS> &what, Term te
     s.partial = static_cast<double *>(memory);
     APF_TRY(flags(ctx, static_cast<size_t>(s.tiles), &s.finished));
   }
-  const int64_t blocks = s.tiles * s.chunks, most = INT64_C(1) << 30;
   return APF_LAUNCH(ctx, (axes_sum_kernel<real, Index, ARRAYS, Term>),
-                    static_cast<unsigned>(blocks < most ? blocks : most), SUM_THREADS, 0, s, term,
-                    out);
+                    block_each(s.tiles * s.chunks), SUM_THREADS, 0, s, term, out);
 }
 
 /** out = scale * sums of term(offsets of the arrays); a term is what a __device__ operator() gives.

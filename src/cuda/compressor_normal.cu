@@ -10,14 +10,19 @@
  *   p' = (1-c) p' + (level - p)                      of the average's coefficient
  *   s' = (1-c) s' + c f' + (f - s) if c is the one   of the ballistics, with the branch held
  *
- * A warp per set and excerpt, 32 samples at a time, one a lane. What is linear is scanned across
+ * A block per set and excerpt, 32 samples at a time, one a lane. What is linear is scanned across
  * the lanes: the average and its tangent, the ballistics' five tangents once the branches are known
  * (their coefficients are those of the branches), and the emphasis of the residual and of the six
- * columns. Only the ballistics themselves go from sample to sample: two dependent operations each.
- * Few sets therefore leave most of the device idle, and the time is that of T steps of one warp.
- * All in double, for both types.
+ * columns. Only the ballistics themselves go from sample to sample, by two dependent operations.
+ *
+ * The block is an assembly line: each warp does one kind of work, and hands 32 samples on to the
+ * next at every step, so that the time of a step is that of the slowest warp and not of all. Few
+ * sets still leave most of the device idle: the time is that of T steps of one block. All in
+ * double, for both types.
  */
+#include "cuda/blocks.h"
 #include "cuda/compressor.h"
+#include "cuda/lanes.h"
 #include "cuda/reduce.h"
 
 namespace apf_cuda {
@@ -30,11 +35,14 @@ enum {
   RELEASE = 3,
   AVERAGE = 4,
   MAKE_UP = 5,
-  TANGENTS = 5,                           /* of the gain: all parameters but the last */
-  COLUMNS = 7,                            /* the residual, then the Jacobian's columns */
-  PRODUCTS = COLUMNS * (COLUMNS + 1) / 2, /* of columns, upper triangle by rows */
-  DOUBLINGS = 5                           /* of a distance, from one lane to the whole warp */
+  TANGENTS = 5,                          /* of the gain: all parameters but the last */
+  COLUMNS = 7,                           /* the residual, then the Jacobian's columns */
+  PRODUCTS = COLUMNS * (COLUMNS + 1) / 2 /* of columns, upper triangle by rows */
 };
+
+/* The assembly line: warps 0, 1, ... do these; the last kind is shared by several, by channels. */
+enum { AVERAGING, BENDING, FOLLOWING, SMOOTHING, EMPHASIS, STAGES, CHANNEL_WARPS = 2 };
+enum { THREADS = (EMPHASIS + CHANNEL_WARPS) * WARP };
 
 static constexpr double POLE = 0.995;
 
@@ -67,52 +75,32 @@ __device__ inline CompressorSet new_set(const real *set, CurveLine<double> low)
   return s;
 }
 
-/* --- scans across the lanes ---------------------------------------------------------------------
- */
+/* --- scans across the lanes ------------------------------------------------------------------- */
 
-__device__ inline double lane_before(double v, double first)
+__device__ inline Decay<double> powers_of(double decay)
 {
-  const double earlier = __shfl_up_sync(ALL_LANES, v, 1);
-  return threadIdx.x ? earlier : first;
-}
-
-__device__ inline double last_lane(double v)
-{
-  return __shfl_sync(ALL_LANES, v, WARP - 1);
-}
-
-/** A constant decay over 1, 2, 4, 8, 16 samples. */
-struct DecayPowers {
-  double of[DOUBLINGS];
-};
-
-__device__ inline DecayPowers powers_of(double decay)
-{
-  DecayPowers powers;
-  for (double &power : powers.of) {
+  Decay<double> powers;
+  for (double &power : powers.over) {
     power = decay;
     decay *= decay;
   }
   return powers;
 }
 
-/** s[t] = decay s[t-1] + x[t], `before` being the s before lane 0. */
-__device__ inline double scan_decay(const DecayPowers &powers, double before, double x)
+__device__ inline double scan_one(const Decay<double> &decay, double before, double x)
 {
-  const int lane = threadIdx.x;
-  if (lane == 0) x = fma(powers.of[0], before, x);
-  for (int k = 0; k < DOUBLINGS; k++) {
-    const double earlier = __shfl_up_sync(ALL_LANES, x, 1 << k);
-    if (lane >= 1 << k) x = fma(powers.of[k], earlier, x);
-  }
-  return x;
+  const double first[1] = {before};
+  double sum[1] = {x};
+  scan_decay(decay, first, sum);
+  return sum[0];
 }
 
-/** The same for all tangents x at once, with a decay of every sample's own. */
+/** s[t] = decay s[t-1] + x[t] for all tangents x at once, with a decay of every sample's own;
+ *  `before` is the s before lane 0. */
 __device__ inline void scan_tangents(double decay, const double (&before)[TANGENTS],
                                      double (&x)[TANGENTS])
 {
-  const int lane = threadIdx.x;
+  const int lane = lane_of_thread();
   if (lane == 0)
     for (int i = 0; i < TANGENTS; i++) x[i] = fma(decay, before[i], x[i]);
   for (int k = 0; k < DOUBLINGS; k++) {
@@ -126,18 +114,23 @@ __device__ inline void scan_tangents(double decay, const double (&before)[TANGEN
   }
 }
 
-/* --- the gain and its tangents ------------------------------------------------------------------
- */
+/* --- the gain and its tangents ---------------------------------------------------------------- */
 
 /** A gain, and its derivatives by the parameters. */
 struct Gain {
   double value, tangent[TANGENTS];
 };
 
-/** What a set carries from one 32 samples to the next, in every lane. */
-struct GainState {
-  double power, power_dot;
-  Gain gain;
+/** What one sample is on the line; each stage adds its part. */
+struct Sample {
+  double power, power_dot; /* of AVERAGING */
+  Gain gain;               /* the curve's, of BENDING; then the ballistics' */
+  double coefficient;      /* of the branch that FOLLOWING took */
+};
+
+/** What the warps carry from 32 samples to the next, each its own, in every lane. */
+struct LineState {
+  double power, power_dot, gain, tangent[TANGENTS];
 };
 
 template <class real>
@@ -151,67 +144,68 @@ __device__ inline double level_at(const Recordings<real> &in, const real *x, int
   return level;
 }
 
-/** The static curve at an averaged power, and its tangents by threshold, ratio and average. */
-__device__ inline Gain bend(const CompressorSet &s, double power, double power_dot)
+__device__ inline void average(const CompressorSet &s, const Decay<double> &decay, double level,
+                               LineState *state, Sample *sample)
 {
-  const double level = curve_level(power), distance = s.down.threshold - level;
+  sample->power = scan_one(decay, state->power, s.average * level);
+  const double distance = level - lane_before(sample->power, state->power);
+  sample->power_dot = scan_one(decay, state->power_dot, distance);
+  state->power = last_lane(sample->power);
+  state->power_dot = last_lane(sample->power_dot);
+}
+
+/** The static curve at the averaged power, and its tangents by threshold, ratio and average. */
+__device__ inline void bend(const CompressorSet &s, Sample *sample)
+{
+  const double level = curve_level(sample->power), distance = s.down.threshold - level;
   const double a = s.down.at(level), e = s.low.at(level), lower = a < e ? a : e;
   const double gain = exp(lower < 0 ? lower : 0.0);
   const double bent = lower < 0 ? gain : 0.0, down = a < e ? bent : 0.0;
   const double slope = down * s.down.slope + (bent - down) * s.low.slope;
-  const double floored = power > least_power<double>() ? power : least_power<double>();
-  Gain f = {gain, {}};
-  f.tangent[THRESHOLD] = down * s.down.slope;
-  f.tangent[RATIO] = down * distance * s.ratio_rate;
-  f.tangent[AVERAGE] = -0.5 * slope * power_dot / floored;
-  return f;
+  const double least = least_power<double>();
+  const double power = sample->power > least ? sample->power : least;
+  Gain *f = &sample->gain;
+  f->value = gain;
+  f->tangent[THRESHOLD] = down * s.down.slope;
+  f->tangent[RATIO] = down * distance * s.ratio_rate;
+  f->tangent[AVERAGE] = -0.5 * slope * sample->power_dot / power;
 }
-
-/** One sample of the ballistics. */
-struct BallisticsStep {
-  double coefficient, distance, gain; /* distance: f - the gain before */
-  bool falling;
-};
 
 /** The only recursion that is not linear: every lane runs it over all of them, and keeps its own.
- */
-__device__ inline BallisticsStep follow(const CompressorSet &s, double gain, double f)
+ *  Both branches are worked out while it is found which one holds. */
+__device__ inline void follow(const CompressorSet &s, LineState *state, Sample *sample)
 {
-  const int lane = threadIdx.x;
-  BallisticsStep mine = {};
+  const int lane = lane_of_thread();
+  const double f = sample->gain.value, attacked = s.attack * f, released = s.release * f;
+  double gain = state->gain, before = 0, mine = 0;
   for (int i = 0; i < WARP; i++) {
     const double aim = __shfl_sync(ALL_LANES, f, i);
-    const bool falling = aim < gain;
-    const double c = falling ? s.attack : s.release, distance = aim - gain;
-    gain = fma(c, distance, gain);
-    if (lane == i) mine = {c, distance, gain, falling};
+    const double down = fma(1 - s.attack, gain, __shfl_sync(ALL_LANES, attacked, i));
+    const double up = fma(1 - s.release, gain, __shfl_sync(ALL_LANES, released, i));
+    if (lane == i) before = gain;
+    gain = aim < gain ? down : up;
+    if (lane == i) mine = gain;
   }
-  return mine;
+  const bool falling = f < before;
+  sample->coefficient = falling ? s.attack : s.release;
+  sample->gain.value = mine;
+  sample->gain.tangent[ATTACK] = falling ? f - before : 0.0;
+  sample->gain.tangent[RELEASE] = falling ? 0.0 : f - before;
+  state->gain = gain;
 }
 
-/** The gain at every lane's sample, from its level. */
-__device__ inline Gain run_gain(const CompressorSet &s, const DecayPowers &average, double level,
-                                GainState *state)
+__device__ inline void smooth(LineState *state, Sample *sample)
 {
-  const double power = scan_decay(average, state->power, s.average * level);
-  const double distance = level - lane_before(power, state->power);
-  const double power_dot = scan_decay(average, state->power_dot, distance);
-  Gain g = bend(s, power, power_dot);
-  const BallisticsStep step = follow(s, state->gain.value, g.value);
-  for (double &tangent : g.tangent) tangent *= step.coefficient;
-  g.tangent[ATTACK] = step.falling ? step.distance : 0.0;
-  g.tangent[RELEASE] = step.falling ? 0.0 : step.distance;
-  scan_tangents(1 - step.coefficient, state->gain.tangent, g.tangent);
-  g.value = step.gain;
-  state->power = last_lane(power);
-  state->power_dot = last_lane(power_dot);
-  state->gain.value = last_lane(g.value);
-  for (int i = 0; i < TANGENTS; i++) state->gain.tangent[i] = last_lane(g.tangent[i]);
-  return g;
+  double(&tangent)[TANGENTS] = sample->gain.tangent;
+  const double c = sample->coefficient;
+  tangent[THRESHOLD] *= c;
+  tangent[RATIO] *= c;
+  tangent[AVERAGE] *= c;
+  scan_tangents(1 - c, state->tangent, tangent);
+  for (int i = 0; i < TANGENTS; i++) state->tangent[i] = last_lane(tangent[i]);
 }
 
-/* --- columns and their products -----------------------------------------------------------------
- */
+/* --- columns and their products --------------------------------------------------------------- */
 
 /** Columns of one sample before emphasis: the residual, then those of J. */
 __device__ inline void new_columns(const CompressorSet &s, const Gain &g, double x, double target,
@@ -226,15 +220,18 @@ __device__ inline void new_columns(const CompressorSet &s, const Gain &g, double
 
 /** Replaces columns by emphasised ones; `decayed` (COLUMNS) is the channel's state in memory: with
  *  f[t] = u[t] + d f[t-1], v[t] = u[t] - (1-d) f[t-1]. */
-__device__ inline void emphasize(const DecayPowers &pole, double *decayed,
+__device__ inline void emphasize(const Decay<double> &pole, double *decayed,
                                  double (&column)[COLUMNS])
 {
+  double before[COLUMNS], sum[COLUMNS];
   for (int j = 0; j < COLUMNS; j++) {
-    const double before = load(decayed + j), sum = scan_decay(pole, before, column[j]);
-    column[j] -= (1 - POLE) * lane_before(sum, before);
-    __syncwarp(); /* every lane has read the state */
-    if (threadIdx.x == WARP - 1) store(decayed + j, sum);
+    before[j] = load(decayed + j);
+    sum[j] = column[j];
   }
+  scan_decay(pole, before, sum);
+  for (int j = 0; j < COLUMNS; j++) column[j] -= (1 - POLE) * lane_before(sum[j], before[j]);
+  if (lane_of_thread() == WARP - 1)
+    for (int j = 0; j < COLUMNS; j++) store(decayed + j, sum[j]);
   __syncwarp(); /* the state is there for the next samples */
 }
 
@@ -247,29 +244,57 @@ __device__ inline void add_products(const double (&column)[COLUMNS], double (&su
     for (int k = j; k < COLUMNS; k++, at++) sums[at] = fma(column[j], column[k], sums[at]);
 }
 
-/** Runs one excerpt; `channels` (C, COLUMNS) zeros. Gains are made `ahead` samples before they are
- *  used; where nothing is left to look ahead at, the gain is 1. */
+/** One excerpt; `channels` (C, COLUMNS) is the emphasis of each channel. */
+template <class real>
+struct Excerpt {
+  const real *x, *target;
+  double *channels;
+};
+
+/** This warp's channels of the sample at `at` in the excerpt, of gain g. */
+template <class real>
+__device__ inline void add_channels(const CompressorSet &s, const Recordings<real> &in,
+                                    const Excerpt<real> &excerpt, const Decay<double> &pole,
+                                    const Gain &g, int64_t at, double (&sums)[PRODUCTS])
+{
+  const bool inside = at >= 0 && at < in.T;
+  for (int64_t c = threadIdx.x / WARP - EMPHASIS; c < in.C; c += CHANNEL_WARPS) {
+    double column[COLUMNS] = {};
+    const int64_t i = c * in.T + at;
+    if (inside) new_columns(s, g, load(excerpt.x + i), load(excerpt.target + i), column);
+    emphasize(pole, excerpt.channels + c * COLUMNS, column);
+    if (inside) add_products(column, sums); /* behind the end columns go on decaying */
+  }
+}
+
+/* --- the line --------------------------------------------------------------------------------- */
+
+/** Runs one excerpt. Gains are made `ahead` samples before they are used; where nothing is left to
+ *  look ahead at, the gain is 1. */
 template <class real>
 __device__ inline void run_excerpt(const CompressorSet &s, const Recordings<real> &in,
-                                   const real *x, const real *target, double *channels,
-                                   double (&sums)[PRODUCTS])
+                                   const Excerpt<real> &excerpt, double (&sums)[PRODUCTS])
 {
-  const DecayPowers average = powers_of(1 - s.average), pole = powers_of(POLE);
-  const Gain open = {1, {}};
-  GainState state = {0, 0, open};
-  for (int64_t start = 0; start < in.T + in.ahead; start += WARP) {
-    const int64_t t = start + threadIdx.x, at = t - in.ahead;
-    Gain g = open;
-    if (start < in.T) g = run_gain(s, average, level_at(in, x, t), &state);
-    if (t >= in.T) g = open;
-    if (start + WARP <= in.ahead) continue;
-    const bool inside = at >= 0 && at < in.T;
-    for (int64_t c = 0; c < in.C; c++) {
-      double column[COLUMNS] = {};
-      if (inside) new_columns(s, g, load(x + c * in.T + at), load(target + c * in.T + at), column);
-      emphasize(pole, channels + c * COLUMNS, column);
-      if (inside) add_products(column, sums); /* behind the end columns go on decaying */
+  APF_SHARED(line, Table<Table<Sample, WARP>, STAGES>);
+  const int warp = threadIdx.x / WARP, lane = lane_of_thread();
+  const int stage = warp < EMPHASIS ? warp : EMPHASIS;
+  const Decay<double> decay = powers_of(stage == AVERAGING ? 1 - s.average : POLE);
+  LineState state = {0, 0, 1, {}};
+  const int64_t tiles = (in.T + in.ahead + WARP - 1) / WARP;
+  for (int64_t step = 0; step < tiles + STAGES - 1; step++) {
+    const int64_t tile = step - stage, t = tile * WARP + lane;
+    Sample *sample = &line[static_cast<int>((step + STAGES - stage) % STAGES)][lane];
+    const bool made = tile >= 0 && tile * WARP < in.T; /* of gains that depend on the signal */
+    if (made && stage == AVERAGING) average(s, decay, level_at(in, excerpt.x, t), &state, sample);
+    if (made && stage == BENDING) bend(s, sample);
+    if (made && stage == FOLLOWING) follow(s, &state, sample);
+    if (made && stage == SMOOTHING) smooth(&state, sample);
+    if (stage == EMPHASIS && tile >= 0 && tile < tiles && (tile + 1) * WARP > in.ahead) {
+      Gain g = sample->gain;
+      if (t >= in.T) g = {1, {}};
+      add_channels(s, in, excerpt, decay, g, t - in.ahead, sums);
     }
+    __syncthreads(); /* the line moves on */
   }
 }
 
@@ -279,24 +304,23 @@ __global__ void compressor_normal_kernel(int64_t P, Recordings<real> in, const r
                                          CurveLine<double> low, double *all_sums,
                                          double *all_channels)
 {
-  for (int64_t task = blockIdx.x; task < P * in.B; task += gridDim.x) {
-    const int64_t b = task % in.B, excerpt = b * in.C * in.T;
-    double *channels = all_channels + task * in.C * COLUMNS;
+  APF_BLOCK_LOOP(task, P * in.B)
+  {
+    const int64_t at = task % in.B * in.C * in.T;
+    const Excerpt<real> excerpt = {in.x + at, in.target + at, all_channels + task * in.C * COLUMNS};
     double sums[PRODUCTS] = {};
-    for (int64_t i = threadIdx.x; i < in.C * COLUMNS; i += WARP) store(channels + i, 0.0);
-    __syncwarp();
-    run_excerpt(new_set(sets + task / in.B * PARAMETERS, low), in, in.x + excerpt,
-                in.target + excerpt, channels, sums);
+    for (int64_t i = threadIdx.x; i < in.C * COLUMNS; i += THREADS)
+      store(excerpt.channels + i, 0.0);
+    __syncthreads();
+    run_excerpt(new_set(sets + task / in.B * PARAMETERS, low), in, excerpt, sums);
+    block_sums<THREADS>(sums);
 #pragma unroll
-    for (int i = 0; i < PRODUCTS; i++) {
-      const double sum = warp_sum(sums[i]);
-      if (threadIdx.x == 0) store(all_sums + task * PRODUCTS + i, sum);
-    }
+    for (int i = 0; i < PRODUCTS; i++)
+      if (threadIdx.x == 0) store(all_sums + task * PRODUCTS + i, sums[i]);
   }
 }
 
-/* --- handing out --------------------------------------------------------------------------------
- */
+/* --- handing out ------------------------------------------------------------------------------ */
 
 /** Where product number `at` of the upper triangle stands. */
 __device__ inline void place_of_product(int at, int *j, int *k)
@@ -333,16 +357,15 @@ apf_status compressor_normal(apf_context *ctx, int64_t P, int64_t B, int64_t C, 
                              double exp_threshold, double exp_ratio, double *cost, double *gradient,
                              double *hessian)
 {
-  enum { THREADS = 256 };
-  const int64_t tasks = P * B, most = INT64_C(1) << 30;
+  const int64_t tasks = P * B;
   const Recordings<real> in = {B, C, T, delay < T ? delay : T, x, target};
   void *scratch = nullptr;
   APF_TRY(apf_workspace(ctx, static_cast<size_t>(tasks * (PRODUCTS + C * COLUMNS)) * sizeof(double),
                         &scratch));
   double *const sums = static_cast<double *>(scratch);
-  APF_TRY(APF_LAUNCH(ctx, compressor_normal_kernel<real>,
-                     static_cast<unsigned>(tasks < most ? tasks : most), WARP, 0, P, in, sets,
-                     curve_line<double>(exp_threshold, exp_ratio), sums, sums + tasks * PRODUCTS));
+  APF_TRY(APF_LAUNCH(ctx, compressor_normal_kernel<real>, block_each(tasks), THREADS, 0, P, in,
+                     sets, curve_line<double>(exp_threshold, exp_ratio), sums,
+                     sums + tasks * PRODUCTS));
   return APF_LAUNCH(ctx, hand_out_kernel, grid_for(ctx, P * PRODUCTS, THREADS), THREADS, 0, P, B,
                     sums, cost, gradient, hessian);
 }

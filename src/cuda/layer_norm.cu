@@ -8,6 +8,7 @@
  * mean first: squares of what is left of it do not cancel), one to write; the row stays in the
  * second cache meanwhile. Sums are in double.
  */
+#include "cuda/blocks.h"
 #include "cuda/reduce.h"
 
 namespace apf_cuda {
@@ -16,7 +17,8 @@ template <int THREADS, class real>
 __global__ void layer_norm_forward_kernel(int64_t R, int64_t N, double epsilon, const real *x,
                                           real *y, real *scale)
 {
-  for (int64_t r = blockIdx.x; r < R; r += gridDim.x) {
+  APF_BLOCK_LOOP(r, R)
+  {
     const real *from = x + r * N;
     double sum = 0, squares = 0;
     for (int64_t n = threadIdx.x; n < N; n += THREADS) sum += load(from + n);
@@ -37,7 +39,8 @@ template <int THREADS, class real>
 __global__ void layer_norm_backward_kernel(int64_t R, int64_t N, const real *dy, const real *y,
                                            const real *scale, real *dx)
 {
-  for (int64_t r = blockIdx.x; r < R; r += gridDim.x) {
+  APF_BLOCK_LOOP(r, R)
+  {
     const real *upstream = dy + r * N, *out = y + r * N;
     double sums[2] = {}; /* of dy, and of dy y */
     for (int64_t n = threadIdx.x; n < N; n += THREADS) {
@@ -57,17 +60,11 @@ __global__ void layer_norm_backward_kernel(int64_t R, int64_t N, const real *dy,
 /* Rows up to these lengths take a warp, or a small block. */
 enum { WARP_ROW = 512, SMALL_ROW = 8192, SMALL = 256, LARGE = 1024 };
 
-static unsigned grid_of_rows(int64_t R)
-{
-  const int64_t most = INT64_C(1) << 30;
-  return static_cast<unsigned>(R < most ? R : most);
-}
-
 template <int THREADS, class real>
 apf_status run_forward(apf_context *ctx, int64_t R, int64_t N, double epsilon, const real *x,
                        real *y, real *scale)
 {
-  return APF_LAUNCH(ctx, (layer_norm_forward_kernel<THREADS, real>), grid_of_rows(R), THREADS, 0, R,
+  return APF_LAUNCH(ctx, (layer_norm_forward_kernel<THREADS, real>), block_each(R), THREADS, 0, R,
                     N, epsilon, x, y, scale);
 }
 
@@ -85,8 +82,8 @@ template <int THREADS, class real>
 apf_status run_backward(apf_context *ctx, int64_t R, int64_t N, const real *dy, const real *y,
                         const real *scale, real *dx)
 {
-  return APF_LAUNCH(ctx, (layer_norm_backward_kernel<THREADS, real>), grid_of_rows(R), THREADS, 0,
-                    R, N, dy, y, scale, dx);
+  return APF_LAUNCH(ctx, (layer_norm_backward_kernel<THREADS, real>), block_each(R), THREADS, 0, R,
+                    N, dy, y, scale, dx);
 }
 
 template <class real>

@@ -17,8 +17,7 @@ namespace apf_cuda {
 
 enum { THREADS = 256 };
 
-/* --- the functions and their derivatives times dy -----------------------------------------------
- */
+/* --- the functions and their derivatives times dy --------------------------------------------- */
 
 struct BinaryMap {
   int map;
@@ -88,8 +87,7 @@ struct TermOfB {
   __device__ real operator()(const Offsets<3> &at) const { return operands.to_b(at); }
 };
 
-/* --- kernels ------------------------------------------------------------------------------------
- */
+/* --- kernels ---------------------------------------------------------------------------------- */
 
 template <class real, class Index>
 __global__ void map_broadcast_kernel(int64_t n, Walk<Index, 2> walk, BinaryMap f, const real *a,
@@ -116,8 +114,7 @@ __global__ void full_gradients_kernel(int64_t n, Walk<Index, 3> walk, BinaryOper
   }
 }
 
-/* --- on the host --------------------------------------------------------------------------------
- */
+/* --- on the host ------------------------------------------------------------------------------ */
 
 /** The common shape, and the strides of dy, a and b in it. */
 struct BinaryShape {

@@ -11,8 +11,7 @@ extern "C" {
 
 namespace apf_cuda {
 
-/* --- the functions and their derivatives times dy -----------------------------------------------
- */
+/* --- the functions and their derivatives times dy --------------------------------------------- */
 /* `v` is x, or y where core/maps.h says that backward needs that. */
 
 template <class real>
@@ -126,8 +125,7 @@ struct Clamp {
   __device__ real operator()(real dy, real v) const { return v >= p && v <= q ? dy : real(0); }
 };
 
-/* --- choosing one -------------------------------------------------------------------------------
- */
+/* --- choosing one ----------------------------------------------------------------------------- */
 
 /** What to run a function on: forward where dy is NULL. */
 template <class real>

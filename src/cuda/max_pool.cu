@@ -61,20 +61,19 @@ apf_status max_pool_forward(apf_context *ctx, int64_t B, int64_t H, int64_t W, i
 }
 APF_INSTANTIATE_REAL(max_pool_forward);
 
-/** The gradient `left` goes to the first of the largest values, and nothing to the others. */
+/** The gradient goes to the first of the largest values, and nothing to the others. */
 template <class real>
-__device__ inline void spread_to_first(int64_t W, int64_t P, real left, const real *x, real *dx)
+__device__ inline void spread_to_first(int64_t W, int64_t P, real dy, const real *x, real *dx)
 {
   real largest = load(x);
+  int64_t first = 0;
   for (int64_t p = 1; p < P; p++) {
     const real next = load(x + p * W);
-    if (next > largest) largest = next;
+    if (!(next > largest)) continue;
+    largest = next;
+    first = p;
   }
-  for (int64_t p = 0; p < P; p++) {
-    const bool here = load(x + p * W) == largest;
-    store(dx + p * W, here ? left : real(0));
-    if (here) left = 0;
-  }
+  for (int64_t p = 0; p < P; p++) store(dx + p * W, p == first ? dy : real(0));
 }
 
 template <class real, class Index>

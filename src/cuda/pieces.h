@@ -3,7 +3,7 @@
 #ifndef APF_CUDA_PIECES_H
 #define APF_CUDA_PIECES_H
 
-#include "cuda/cuda.h"
+#include "cuda/blocks.h"
 
 namespace apf_cuda {
 
@@ -18,11 +18,14 @@ inline Pieces cut_rows(int64_t rows, int64_t length)
   return {rows, length, divide_up(length, PIECE)};
 }
 
-/** A block for every piece, but for grids that no device takes. */
+__host__ __device__ inline int64_t piece_count(const Pieces &p)
+{
+  return p.rows * p.per_row;
+}
+
 inline unsigned grid_for(const Pieces &p)
 {
-  const int64_t most = INT64_C(1) << 30;
-  return static_cast<unsigned>(p.rows * p.per_row < most ? p.rows * p.per_row : most);
+  return block_each(piece_count(p));
 }
 
 struct Piece {
@@ -37,10 +40,9 @@ __device__ inline Piece piece_at(const Pieces &p, int64_t item)
 }
 
 /** Loop of a kernel over its block's pieces. */
-#define APF_PIECES(piece, pieces)                                                    \
-  for (int64_t apf_item_ = blockIdx.x; apf_item_ < (pieces).rows * (pieces).per_row; \
-       apf_item_ += gridDim.x)                                                       \
-    if (const apf_cuda::Piece piece = apf_cuda::piece_at(pieces, apf_item_); true)
+#define APF_PIECES(piece, pieces)                          \
+  APF_BLOCK_LOOP(apf_item_, apf_cuda::piece_count(pieces)) \
+  if (const apf_cuda::Piece piece = apf_cuda::piece_at(pieces, apf_item_); true)
 
 /** Loop of a thread over its elements t of a piece. */
 #define APF_PIECE_LOOP(t, piece)                                                     \

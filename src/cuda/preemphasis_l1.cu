@@ -16,7 +16,8 @@
  * and makes the tiles' sums of the reversed recursion; its third one runs that. Nothing but those
  * bytes and two numbers a tile goes through scratch memory.
  */
-#include "cuda/reduce.h"
+#include "cuda/blocks.h"
+#include "cuda/lanes.h"
 
 #include <cmath>
 
@@ -27,48 +28,31 @@ enum {
   WARPS = THREADS / WARP,
   STEPS = 16, /* of 32 samples, a thread has one of each */
   WARP_SPAN = STEPS * WARP,
-  TILE = WARPS * WARP_SPAN,
-  DOUBLINGS = 5 /* of a distance, from one lane to the whole warp */
+  TILE = WARPS * WARP_SPAN
 };
 
-static constexpr double DECAY = 0.995;
+static constexpr double POLE = 0.995;
 
-/** Powers of the decay d. */
+/** Powers of d. */
 template <class real>
-struct Decay {
-  real lanes[DOUBLINGS]; /* d, d^2, d^4, d^8, d^16 */
-  real step, warp;       /* over a step, over a warp's span */
-  real tiles[DOUBLINGS]; /* over 1, 2, 4, 8, 16 tiles */
-  real remainder;        /* 1 - d */
+struct Pole {
+  Decay<real> lanes, tiles; /* over 1, 2, 4, 8, 16 samples, or tiles */
+  real step, warp;          /* over a step, over a warp's span */
+  real remainder;           /* 1 - d */
 };
 
 template <class real>
-Decay<real> new_decay()
+Pole<real> new_pole()
 {
-  Decay<real> c;
+  Pole<real> c;
   for (int k = 0; k < DOUBLINGS; k++) {
-    c.lanes[k] = static_cast<real>(std::pow(DECAY, 1 << k));
-    c.tiles[k] = static_cast<real>(std::pow(DECAY, static_cast<double>(TILE) * (1 << k)));
+    c.lanes.over[k] = static_cast<real>(std::pow(POLE, 1 << k));
+    c.tiles.over[k] = static_cast<real>(std::pow(POLE, static_cast<double>(TILE) * (1 << k)));
   }
-  c.step = static_cast<real>(std::pow(DECAY, static_cast<double>(WARP)));
-  c.warp = static_cast<real>(std::pow(DECAY, static_cast<double>(WARP_SPAN)));
-  c.remainder = static_cast<real>(1 - DECAY);
+  c.step = static_cast<real>(std::pow(POLE, static_cast<double>(WARP)));
+  c.warp = static_cast<real>(std::pow(POLE, static_cast<double>(WARP_SPAN)));
+  c.remainder = static_cast<real>(1 - POLE);
   return c;
-}
-
-/** The product of those powers that the bits of n < 32 choose: base^n. */
-template <class real>
-__device__ inline real power_of(const real (&powers)[DOUBLINGS], int n)
-{
-  real power = 1;
-  for (int k = 0; k < DOUBLINGS; k++)
-    if (n >> k & 1) power *= powers[k];
-  return power;
-}
-
-__device__ inline int lane_of_thread()
-{
-  return threadIdx.x % WARP;
 }
 
 /** Where the thread's sample of step 0 lies in the tile; the next steps' lie WARP further each. */
@@ -77,34 +61,22 @@ __device__ inline int first_of_thread()
   return threadIdx.x / WARP * WARP_SPAN + lane_of_thread();
 }
 
-/* --- scans --------------------------------------------------------------------------------------
- */
-
-/** x + d x of the lane before + d^2 x of the one before that, ... */
-template <class real>
-__device__ inline real scan_lanes(const Decay<real> &c, real x)
-{
-  for (int k = 0; k < DOUBLINGS; k++) {
-    const real earlier = __shfl_up_sync(ALL_LANES, x, 1 << k);
-    if (lane_of_thread() >= 1 << k) x = fma(c.lanes[k], earlier, x);
-  }
-  return x;
-}
+/* --- scans ------------------------------------------------------------------------------------ */
 
 /** `before`: the decaying sum of all samples before each x, that before the tile being `carry`. */
 template <class real>
-__device__ inline void scan_tile(const Decay<real> &c, const real (&x)[STEPS], real carry,
+__device__ inline void scan_tile(const Pole<real> &c, const real (&x)[STEPS], real carry,
                                  real (&before)[STEPS])
 {
   APF_SHARED(totals, Table<real, WARPS>);
   const int lane = lane_of_thread(), warp = threadIdx.x / WARP;
-  const real lane_power = power_of(c.lanes, lane);
+  const real lane_power = decay_over(c.lanes, lane);
   real state = 0; /* of the warp alone */
   for (int j = 0; j < STEPS; j++) {
-    const real sum = scan_lanes(c, x[j]);
-    const real earlier = __shfl_up_sync(ALL_LANES, sum, 1);
-    before[j] = fma(lane_power, state, lane ? earlier : real(0));
-    state = fma(c.step, state, __shfl_sync(ALL_LANES, sum, WARP - 1));
+    real sum[1] = {x[j]};
+    scan_decay(c.lanes, sum);
+    before[j] = fma(lane_power, state, lane_before(sum[0], real(0)));
+    state = fma(c.step, state, last_lane(sum[0]));
   }
   if (lane == 0) totals[warp] = state;
   __syncthreads();
@@ -117,12 +89,12 @@ __device__ inline void scan_tile(const Decay<real> &c, const real (&x)[STEPS], r
 /** The decaying sum of the tile's x at its last sample, or (FROM_END) at its first one with time
  *  reversed; in every thread. */
 template <bool FROM_END, class real>
-__device__ inline real tile_total(const Decay<real> &c, const real (&x)[STEPS])
+__device__ inline real tile_total(const Pole<real> &c, const real (&x)[STEPS])
 {
   APF_SHARED(totals, Table<real, WARPS>);
   real sum = 0, total = 0;
   for (int j = 0; j < STEPS; j++) sum = fma(c.step, sum, x[FROM_END ? STEPS - 1 - j : j]);
-  sum *= power_of(c.lanes, FROM_END ? lane_of_thread() : WARP - 1 - lane_of_thread());
+  sum *= decay_over(c.lanes, FROM_END ? lane_of_thread() : WARP - 1 - lane_of_thread());
   sum = warp_sum(sum);
   if (lane_of_thread() == 0) totals[threadIdx.x / WARP] = sum;
   __syncthreads();
@@ -135,16 +107,15 @@ __device__ inline real tile_total(const Decay<real> &c, const real (&x)[STEPS])
  *  is at totals[0] and the others in steps of `stride`. What lies more than 32 tiles back has
  *  decayed to 1e-285. */
 template <class real>
-__device__ inline real carry_into(const Decay<real> &c, int64_t count, const real *totals,
+__device__ inline real carry_into(const Pole<real> &c, int64_t count, const real *totals,
                                   int stride)
 {
   const int lane = lane_of_thread();
   const real mine = lane < count ? load(totals + static_cast<int64_t>(lane) * stride) : real(0);
-  return warp_sum(power_of(c.tiles, lane) * mine);
+  return warp_sum(decay_over(c.tiles, lane) * mine);
 }
 
-/* --- rows and tiles -----------------------------------------------------------------------------
- */
+/* --- rows and tiles --------------------------------------------------------------------------- */
 
 /** pred (B, T), target (R, T). */
 template <class real>
@@ -165,19 +136,13 @@ __device__ inline void load_errors(const L1Signals<real> &s, int64_t b, int64_t 
 }
 
 /** Loop of a kernel over its block's tiles of `rows` rows. */
-#define APF_TILES(row, tile, rows, tiles)                                                    \
-  for (int64_t apf_item_ = blockIdx.x; apf_item_ < (rows) * (tiles); apf_item_ += gridDim.x) \
-    if (const int64_t row = apf_item_ / (tiles), tile = apf_item_ % (tiles); true)
-
-static unsigned grid_of_tiles(int64_t rows, int64_t tiles)
-{
-  const int64_t most = INT64_C(1) << 30;
-  return static_cast<unsigned>(rows * tiles < most ? rows * tiles : most);
-}
+#define APF_TILES(row, tile, rows, tiles)     \
+  APF_BLOCK_LOOP(apf_item_, (rows) * (tiles)) \
+  if (const int64_t row = apf_item_ / (tiles), tile = apf_item_ % (tiles); true)
 
 /** totals (B, tiles): each tile's own decaying sum. */
 template <class real>
-__global__ void tile_totals_kernel(int64_t B, L1Signals<real> s, Decay<real> c, real *totals)
+__global__ void tile_totals_kernel(int64_t B, L1Signals<real> s, Pole<real> c, real *totals)
 {
   APF_TILES(b, tile, B, s.tiles)
   {
@@ -190,7 +155,7 @@ __global__ void tile_totals_kernel(int64_t B, L1Signals<real> s, Decay<real> c, 
 
 /** v of the thread's samples; what is behind the end goes on decaying. */
 template <class real>
-__device__ inline void emphasize(const L1Signals<real> &s, const Decay<real> &c, int64_t b,
+__device__ inline void emphasize(const L1Signals<real> &s, const Pole<real> &c, int64_t b,
                                  int64_t tile, const real *totals, real (&v)[STEPS])
 {
   real before[STEPS];
@@ -201,18 +166,17 @@ __device__ inline void emphasize(const L1Signals<real> &s, const Decay<real> &c,
 }
 
 template <class real>
-apf_status launch_totals(apf_context *ctx, int64_t B, const L1Signals<real> &s,
-                         const Decay<real> &c, real *totals)
+apf_status launch_totals(apf_context *ctx, int64_t B, const L1Signals<real> &s, const Pole<real> &c,
+                         real *totals)
 {
-  return APF_LAUNCH(ctx, tile_totals_kernel<real>, grid_of_tiles(B, s.tiles), THREADS, 0, B, s, c,
+  return APF_LAUNCH(ctx, tile_totals_kernel<real>, block_each(B * s.tiles), THREADS, 0, B, s, c,
                     totals);
 }
 
-/* --- forward ------------------------------------------------------------------------------------
- */
+/* --- forward ---------------------------------------------------------------------------------- */
 
 template <class real>
-__global__ void preemphasis_l1_forward_kernel(RowSums rows, L1Signals<real> s, Decay<real> c,
+__global__ void preemphasis_l1_forward_kernel(RowSums rows, L1Signals<real> s, Pole<real> c,
                                               const real *totals, real *loss)
 {
   APF_TILES(b, tile, rows.rows, s.tiles)
@@ -233,7 +197,7 @@ apf_status preemphasis_l1_forward(apf_context *ctx, int64_t B, int64_t R, int64_
                                   const real *pred, const real *target, real *loss)
 {
   const L1Signals<real> s = {R, T, divide_up(T, TILE), pred, target};
-  const Decay<real> c = new_decay<real>();
+  const Pole<real> c = new_pole<real>();
   const size_t tiles = static_cast<size_t>(B * s.tiles);
   void *scratch = nullptr;
   RowSums rows = {B, s.tiles, nullptr, nullptr};
@@ -242,18 +206,17 @@ apf_status preemphasis_l1_forward(apf_context *ctx, int64_t B, int64_t R, int64_
   rows.partial = static_cast<double *>(scratch);
   real *const totals = reinterpret_cast<real *>(rows.partial + tiles);
   APF_TRY(launch_totals(ctx, B, s, c, totals));
-  return APF_LAUNCH(ctx, preemphasis_l1_forward_kernel<real>, grid_of_tiles(B, s.tiles), THREADS, 0,
+  return APF_LAUNCH(ctx, preemphasis_l1_forward_kernel<real>, block_each(B * s.tiles), THREADS, 0,
                     rows, s, c, totals, loss);
 }
 APF_INSTANTIATE_REAL(preemphasis_l1_forward);
 
-/* --- backward -----------------------------------------------------------------------------------
- */
+/* --- backward --------------------------------------------------------------------------------- */
 
 /** signs (B, T) of v; behind (B, tiles): each tile's own decaying sum of them, with time reversed.
  */
 template <class real>
-__global__ void signs_kernel(int64_t B, L1Signals<real> s, Decay<real> c, const real *totals,
+__global__ void signs_kernel(int64_t B, L1Signals<real> s, Pole<real> c, const real *totals,
                              int8_t *signs, real *behind)
 {
   APF_TILES(b, tile, B, s.tiles)
@@ -287,7 +250,7 @@ __device__ inline void load_signs(const L1Signals<real> &s, int64_t b, int64_t l
  *  dtarget may be NULL. */
 template <class real>
 __global__ void preemphasis_l1_backward_kernel(int64_t B, int64_t groups, L1Signals<real> s,
-                                               Decay<real> c, const int8_t *signs,
+                                               Pole<real> c, const int8_t *signs,
                                                const real *behind, const real *dloss, real *dpred,
                                                real *dtarget)
 {
@@ -320,7 +283,7 @@ apf_status preemphasis_l1_backward(apf_context *ctx, int64_t B, int64_t R, int64
                                    real *dpred, real *dtarget)
 {
   const L1Signals<real> s = {R, T, divide_up(T, TILE), pred, target};
-  const Decay<real> c = new_decay<real>();
+  const Pole<real> c = new_pole<real>();
   const int64_t groups = dtarget ? R : B;
   const size_t tiles = static_cast<size_t>(B * s.tiles);
   void *scratch = nullptr;
@@ -328,9 +291,9 @@ apf_status preemphasis_l1_backward(apf_context *ctx, int64_t B, int64_t R, int64
   real *const totals = static_cast<real *>(scratch), *const behind = totals + tiles;
   int8_t *const signs = reinterpret_cast<int8_t *>(behind + tiles);
   APF_TRY(launch_totals(ctx, B, s, c, totals));
-  APF_TRY(APF_LAUNCH(ctx, signs_kernel<real>, grid_of_tiles(B, s.tiles), THREADS, 0, B, s, c,
-                     totals, signs, behind));
-  return APF_LAUNCH(ctx, preemphasis_l1_backward_kernel<real>, grid_of_tiles(groups, s.tiles),
+  APF_TRY(APF_LAUNCH(ctx, signs_kernel<real>, block_each(B * s.tiles), THREADS, 0, B, s, c, totals,
+                     signs, behind));
+  return APF_LAUNCH(ctx, preemphasis_l1_backward_kernel<real>, block_each(groups * s.tiles),
                     THREADS, 0, B, groups, s, c, signs, behind, dloss, dpred, dtarget);
 }
 APF_INSTANTIATE_REAL(preemphasis_l1_backward);

@@ -37,13 +37,16 @@ __device__ inline void block_sums(double (&v)[N])
 {
   static_assert(THREADS % WARP == 0);
   constexpr int WARPS = THREADS / WARP;
+#pragma unroll
   for (double &number : v) number = warp_sum(number);
   if constexpr (WARPS > 1) {
     APF_SHARED(part, Table<Table<double, WARPS>, N>);
     const int warp = threadIdx.x / WARP;
     if (threadIdx.x % WARP == 0)
+#pragma unroll
       for (int n = 0; n < N; n++) part[n][warp] = v[n];
     __syncthreads();
+#pragma unroll
     for (int n = 0; n < N; n++) {
       v[n] = 0;
       for (int w = 0; w < WARPS; w++) v[n] += part[n][w];
@@ -60,8 +63,7 @@ __device__ inline double block_sum(double v)
   return sum[0];
 }
 
-/* --- sums over rows ----------------------------------------------------------------------------
- */
+/* --- sums over rows --------------------------------------------------------------------------- */
 
 /** `rows` rows cut into `pieces` pieces each. */
 struct RowSums {

@@ -6,8 +6,8 @@
  * bin, and the last of an even length, must be real).
  */
 #include <complex>
+#include <limits>
 #include <map>
-#include <memory>
 #include <vector>
 
 #include <kissfft/kissfft.hh>
@@ -23,6 +23,10 @@ using namespace cuda_on_cpu;
 namespace {
 
 typedef std::lock_guard<std::recursive_mutex> Guard;
+
+/* Always in double: cuFFT's own algorithms for large prime factors are more accurate in float than
+ * KissFFT's sums. */
+typedef std::vector<std::complex<double>> Row;
 
 /** Where the elements of a batch are, in elements of the side's own type. */
 struct Side {
@@ -71,43 +75,42 @@ T *element(void *data, const Side &side, int64_t row, int64_t i)
 }
 
 /** Parts of a spectrum that a real signal does not have. */
-template <class T>
-bool is_hermitian(const std::vector<std::complex<T>> &x)
+bool is_hermitian(const Row &x)
 {
   return x[0].imag() == 0 && (x.size() % 2 || x[x.size() / 2].imag() == 0);
 }
 
 template <class T>
-void read_row(const Side &side, void *data, int64_t row, std::vector<std::complex<T>> *x)
+void read_row(const Side &side, void *data, int64_t row, Row *x)
 {
   const int64_t n = static_cast<int64_t>(x->size());
   for (int64_t i = 0; i < side.count; i++)
-    (*x)[i] = side.real ? std::complex<T>(*element<T>(data, side, row, i))
-                        : *element<std::complex<T>>(data, side, row, i);
+    (*x)[i] = side.real ? std::complex<double>(*element<T>(data, side, row, i))
+                        : std::complex<double>(*element<std::complex<T>>(data, side, row, i));
   for (int64_t i = side.count; i < n; i++) (*x)[i] = std::conj((*x)[n - i]);
 }
 
 template <class T>
-void write_row(const Side &side, void *data, int64_t row, const std::vector<std::complex<T>> &x)
+void write_row(const Side &side, void *data, int64_t row, const Row &x)
 {
   for (int64_t i = 0; i < side.count; i++)
     if (side.real)
-      *element<T>(data, side, row, i) = x[i].real();
+      *element<T>(data, side, row, i) = static_cast<T>(x[i].real());
     else
-      *element<std::complex<T>>(data, side, row, i) = x[i];
+      *element<std::complex<T>>(data, side, row, i) = std::complex<T>(x[i]);
 }
 
 template <class T>
 void transform(const Plan &plan, void *in, void *out, bool inverse)
 {
-  const kissfft<T> fft(static_cast<size_t>(plan.n), inverse);
-  std::vector<std::complex<T>> x(plan.n), y(plan.n);
-  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const kissfft<double> fft(static_cast<size_t>(plan.n), inverse);
+  Row x(plan.n), y(plan.n);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
   for (int64_t row = 0; row < plan.batch; row++) {
-    read_row(plan.in, in, row, &x);
+    read_row<T>(plan.in, in, row, &x);
     fft.transform(x.data(), y.data());
     if (plan.out.real && !is_hermitian(x)) y.assign(y.size(), {nan, nan});
-    write_row(plan.out, out, row, y);
+    write_row<T>(plan.out, out, row, y);
     if (plan.out.real && in != out)
       for (int64_t i = 0; i < plan.in.count; i++)
         fill_with_nan(element<std::complex<T>>(in, plan.in, row, i), sizeof(std::complex<T>));
@@ -126,8 +129,8 @@ bool is_there(const Plan &plan, const Side &side, const void *data)
 /** In place each row stays where it is. */
 bool rows_match(const Plan &plan)
 {
-  return plan.batch == 1 || plan.in.distance * (plan.in.real ? 1 : 2) ==
-                                plan.out.distance * (plan.out.real ? 1 : 2);
+  return plan.batch == 1 ||
+         plan.in.distance * (plan.in.real ? 1 : 2) == plan.out.distance * (plan.out.real ? 1 : 2);
 }
 
 template <class T>

@@ -1,8 +1,10 @@
 #include "machine.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
+#include "access.h"
 #include "emulator.h"
 
 uint3 threadIdx, blockIdx;
@@ -22,14 +24,16 @@ constexpr unsigned kBlocksInFlight = 6;
 /* Between two threads of a block, one time in this many another block goes on. */
 constexpr unsigned kStayInBlock = 16;
 /* Every poll is a turn of the scheduler: after this many without any change nothing will come. */
-constexpr uint64_t kFruitlessPolls = 200000;
+constexpr uint64_t kFruitlessPolls = 300000;
 
 Fiber host;
-uint64_t base_seed = 1, random_state = 1;
+uint64_t random_state = 1;
 uint64_t seeded_launches;
 uint64_t fruitless_polls;
+uint32_t next_number = 1; /**< of a block */
 
-/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n. */
+/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n.
+ */
 struct Order {
   uint64_t count, next, start, stride;
 };
@@ -39,9 +43,16 @@ std::vector<Block *> &slots = *new std::vector<Block *>(); /**< all that were ev
 std::vector<Block *> &in_flight = *new std::vector<Block *>();
 size_t turn; /**< whose block of in_flight runs */
 
+uint64_t &base_seed()
+{
+  static const char *const given = std::getenv("APF_CUDA_SEED");
+  static uint64_t seed = given ? std::strtoull(given, nullptr, 10) : 1;
+  return seed;
+}
+
 void mix_seed()
 {
-  uint64_t z = base_seed + 0x9e3779b97f4a7c15u * ++seeded_launches;
+  uint64_t z = base_seed() + 0x9e3779b97f4a7c15u * ++seeded_launches;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   random_state = (z ^ (z >> 31)) | 1;
@@ -49,7 +60,8 @@ void mix_seed()
 
 void order_blocks(uint64_t count)
 {
-  order = {count, 0, random_bits() % count, random_bits() % count + 1};
+  const uint32_t range = static_cast<uint32_t>(std::min<uint64_t>(count, UINT32_MAX));
+  order = {count, 0, random_below(range), random_below(range) + uint64_t(1)};
   while (std::gcd(order.stride, count) != 1) order.stride++;
 }
 
@@ -63,25 +75,28 @@ uint3 next_block()
           static_cast<unsigned>(row / running.grid.y)};
 }
 
-void start_thread(Block *block, unsigned linear)
+void start_thread(Block *block, unsigned linear, uint3 index)
 {
   Thread &t = block->threads[linear];
-  const dim3 &d = running.block;
-  t.index = {linear % d.x, linear / d.x % d.y, linear / (d.x * d.y)};
+  t.index = index;
   t.linear = linear;
   t.block = block;
   t.fiber = nullptr;
   t.state = State::FRESH;
-  t.polls = t.groups = 0;
+  t.groups = 0;
   t.copies.clear();
 }
 
 void start_block(Block *block)
 {
-  static uint64_t numbers;
-  const unsigned count = running.block.x * running.block.y * running.block.z;
+  const dim3 &d = running.block;
+  const unsigned count = d.x * d.y * d.z;
   block->index = next_block();
-  block->number = ++numbers;
+  block->number = next_number++;
+  block->epoch = 1;
+  block->clock.clear();
+  block->unfenced.clear();
+  block->fenced.reset();
   block->alive = count;
   block->returned = 0;
   block->votes = block->result = 0;
@@ -89,7 +104,10 @@ void start_block(Block *block)
   block->waiting.clear();
   block->ready.resize(count);
   std::iota(block->ready.begin(), block->ready.end(), uint16_t(0));
-  for (unsigned i = 0; i < count; i++) start_thread(block, i);
+  unsigned linear = 0;
+  for (unsigned z = 0; z < d.z; z++)
+    for (unsigned y = 0; y < d.y; y++)
+      for (unsigned x = 0; x < d.x; x++) start_thread(block, linear++, {x, y, z});
   start_warps(block);
   start_shared(block);
 }
@@ -97,10 +115,11 @@ void start_block(Block *block)
 /** Takes a random ready thread of the block out of its list. */
 Thread *take_ready(Block *block)
 {
-  const size_t i = random_bits() % block->ready.size();
-  Thread *t = &block->threads[block->ready[i]];
-  block->ready[i] = block->ready.back();
-  block->ready.pop_back();
+  std::vector<uint16_t> &ready = block->ready;
+  const size_t i = random_below(static_cast<uint32_t>(ready.size()));
+  Thread *t = &block->threads[ready[i]];
+  ready[i] = ready.back();
+  ready.pop_back();
   return t;
 }
 
@@ -108,9 +127,10 @@ Thread *take_ready(Block *block)
 Thread *pick()
 {
   if (in_flight.empty()) return nullptr;
-  if (in_flight.size() > 1 && chance(kStayInBlock)) turn = random_bits();
-  for (size_t i = 0; i < in_flight.size(); i++, turn++) {
-    if (turn >= in_flight.size()) turn %= in_flight.size();
+  const size_t count = in_flight.size();
+  if (count > 1 && chance(kStayInBlock)) turn = random_below(static_cast<uint32_t>(count));
+  for (size_t i = 0; i < count; i++, turn++) {
+    if (turn >= count) turn = 0;
     if (!in_flight[turn]->ready.empty()) return take_ready(in_flight[turn]);
   }
   return nullptr;
@@ -121,6 +141,7 @@ void make_current(Thread *t)
   current = t;
   threadIdx = t->index;
   blockIdx = t->block->index;
+  own_tag = make_tag(t->block->number, t->block->epoch);
 }
 
 const char *what_it_waits_for(const Thread &t)
@@ -147,19 +168,18 @@ void report_deadlock()
 
 void run_threads();
 
-/** Goes on with `next`, or on the host's stack if there is none. */
-void continue_with(Fiber *from, Thread *next)
+/** Makes `next` the current thread; its fiber, or the host's if there is none. */
+Fiber *fiber_of(Thread *next)
 {
   if (!next) {
     if (!in_flight.empty()) report_deadlock();
     current = nullptr;
-    switch_fiber(from, &host);
-    return;
+    return &host;
   }
   make_current(next);
   if (!next->fiber) next->fiber = take_fiber(run_threads);
   next->state = State::READY;
-  if (next->fiber != from) switch_fiber(from, next->fiber);
+  return next->fiber;
 }
 
 void retire(Block *block)
@@ -203,7 +223,7 @@ void run_threads()
       next->state = State::READY;
     } else {
       give_fiber(self);
-      continue_with(self, next);
+      switch_fiber(self, fiber_of(next));
     }
   }
 }
@@ -212,7 +232,7 @@ void fill_slots()
 {
   const unsigned threads = running.block.x * running.block.y * running.block.z;
   const uint64_t most = std::min<uint64_t>(kThreadsInFlight / threads, kBlocksInFlight);
-  uint64_t count = std::min<uint64_t>(order.count, 2 + random_bits() % 5);
+  uint64_t count = std::min<uint64_t>(order.count, 2 + random_below(5));
   count = std::min(count, std::max<uint64_t>(most, 1));
   while (slots.size() < count) slots.push_back(new Block());
   in_flight.assign(slots.begin(), slots.begin() + static_cast<ptrdiff_t>(count));
@@ -236,18 +256,18 @@ std::recursive_mutex &machine_lock()
   return lock;
 }
 
-uint64_t random_bits()
+uint32_t random_below(uint32_t bound)
 {
   random_state ^= random_state << 13;
   random_state ^= random_state >> 7;
   random_state ^= random_state << 17;
-  return random_state >> 11;
+  return static_cast<uint32_t>((random_state >> 32) * bound >> 32);
 }
 
 void set_seed(uint64_t seed)
 {
   const std::lock_guard<std::recursive_mutex> guard(machine_lock());
-  base_seed = seed;
+  base_seed() = seed;
   seeded_launches = 0;
 }
 
@@ -257,13 +277,18 @@ void run_launch(const Launch &launch)
   blockDim = launch.block;
   gridDim = launch.grid;
   launch_number++;
+  first_tag = make_tag(next_number, 0);
   fruitless_polls = 0;
   mix_seed();
   forget_shared();
   order_blocks(static_cast<uint64_t>(launch.grid.x) * launch.grid.y * launch.grid.z);
   fill_slots();
-  continue_with(&host, pick());
+  switch_fiber(&host, next_fiber());
   abandon_all();
+  forget_words();
+  if (counting) close_accesses();
+  totals.launches++;
+  totals.blocks += order.next;
 }
 
 void make_ready(Thread *thread)
@@ -272,20 +297,17 @@ void make_ready(Thread *thread)
   thread->block->ready.push_back(static_cast<uint16_t>(thread->linear));
 }
 
-void wait_as(State state, const Site &site)
+Fiber *next_fiber()
 {
-  Fiber *self = current->fiber;
-  current->state = state;
-  current->site = site;
-  continue_with(self, pick());
+  return fiber_of(pick());
 }
 
 void yield()
 {
   Fiber *self = current->fiber;
   make_ready(current);
-  turn = random_bits();
-  continue_with(self, pick());
+  turn = random_below(static_cast<uint32_t>(in_flight.size()));
+  go_on(self);
 }
 
 void poll(const Site &site)
@@ -300,7 +322,6 @@ void note_progress()
   fruitless_polls = 0;
 }
 
-/** Leaves the launch for good. */
 void leave_launch()
 {
   Fiber *self = current->fiber;

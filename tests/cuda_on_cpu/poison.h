@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUDA_ON_CPU_ASAN
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -25,7 +25,7 @@ inline void fill_with_nan(void *memory, size_t bytes)
 
 inline void poison(void *memory, size_t bytes)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUDA_ON_CPU_ASAN
   __asan_poison_memory_region(memory, bytes);
 #else
   (void)memory, (void)bytes;
@@ -33,7 +33,7 @@ inline void poison(void *memory, size_t bytes)
 }
 inline void unpoison(void *memory, size_t bytes)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUDA_ON_CPU_ASAN
   __asan_unpoison_memory_region(memory, bytes);
 #else
   (void)memory, (void)bytes;

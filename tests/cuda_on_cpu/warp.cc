@@ -1,4 +1,5 @@
 /** Barriers of a block and exchanges of a warp. */
+#include "emulator.h"
 #include "machine.h"
 
 namespace cuda_on_cpu {
@@ -45,6 +46,11 @@ bool try_complete(Warp *warp, Block *block, size_t first_thread, unsigned lane, 
   check_agreement(*warp, lane, lanes, site);
   complete(warp, block, first_thread, lanes);
   return true;
+}
+
+bool is_same(const Site &a, const Site &b)
+{
+  return a.line == b.line && (a.file == b.file || std::strcmp(a.file, b.file) == 0);
 }
 
 }  // namespace
@@ -98,7 +104,7 @@ int barrier(bool predicate, const Site &site)
          "waits at a barrier that %u threads of its block never reach: they have returned",
          block->returned);
   if (block->waiting.empty()) block->barrier = site;
-  if (block->barrier.line != site.line || std::strcmp(block->barrier.file, site.file) != 0)
+  if (!is_same(block->barrier, site))
     fail(cudaErrorLaunchFailure, site, "waits at this barrier while others wait at that of %s:%d",
          block->barrier.file, block->barrier.line);
   block->votes += predicate;
@@ -107,6 +113,7 @@ int barrier(bool predicate, const Site &site)
     wait_as(State::AT_BARRIER, site);
     return block->result;
   }
+  totals.barriers++;
   block->result = block->votes;
   block->votes = 0;
   block->ready.swap(block->waiting); /* everybody waited, so nobody was ready */
