@@ -20,8 +20,7 @@
 
 namespace apf_cuda {
 
-/* --- filters on the device ----------------------------------------------------------------------
- */
+/* --- filters on the device -------------------------------------------------------------------- */
 
 template <class real>
 __device__ Bin<real> polynomial(const real (&c)[3], Bin<real> z)
@@ -179,8 +178,7 @@ __device__ static bool is_end(int64_t k, int64_t K)
   return k == 0 || k == K - 1;
 }
 
-/* --- kernels ------------------------------------------------------------------------------------
- */
+/* --- kernels ---------------------------------------------------------------------------------- */
 
 /** Y = X H, or X conj(H) with `conjugate`. */
 template <class real, class Filter, class Settings>
@@ -264,8 +262,7 @@ __global__ void phaser_sum_kernel(int64_t B, int64_t F, const real *shared, real
   }
 }
 
-/* --- launches -----------------------------------------------------------------------------------
- */
+/* --- launches --------------------------------------------------------------------------------- */
 
 enum { GRADIENT_THREADS = 128, SUM_THREADS = 256, MOST_ROWS = 65535 };
 

@@ -11,8 +11,7 @@
 
 namespace apf_cuda {
 
-/* --- bins ---------------------------------------------------------------------------------------
- */
+/* --- bins ------------------------------------------------------------------------------------- */
 
 template <class real>
 using Bin = std::conditional_t<std::is_same_v<real, float>, apf_c64, apf_c128>;
@@ -55,8 +54,7 @@ __device__ inline auto square_of(S a)
   return a.re * a.re + a.im * a.im;
 }
 
-/* --- rows and columns ---------------------------------------------------------------------------
- */
+/* --- rows and columns ------------------------------------------------------------------------- */
 
 /** Of a kernel whose x covers the columns of a row and whose y the rows; both stride. */
 struct Sheet {
@@ -87,8 +85,7 @@ template <class real>
 apf_status copy_rows(apf_context *ctx, int64_t rows, int64_t n, const real *from,
                      int64_t from_stride, real *to, int64_t to_stride);
 
-/* --- sums ---------------------------------------------------------------------------------------
- */
+/* --- sums ------------------------------------------------------------------------------------- */
 
 /**
  * Sums of N values over the block, always in the same order: thread i < N returns that of value i,
@@ -116,8 +113,7 @@ __device__ inline T block_sums(const T (&values)[N])
   return total;
 }
 
-/* --- the workspace ------------------------------------------------------------------------------
- */
+/* --- the workspace ---------------------------------------------------------------------------- */
 
 /** The room that n values take, in values. */
 inline int64_t room_for(int64_t n)

@@ -15,8 +15,7 @@ namespace apf_cuda {
 
 enum { THREADS = 256 };
 
-/* --- chunks -------------------------------------------------------------------------------------
- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 Chunks::Chunks(const apf_context *ctx, int64_t rows, int64_t F, int64_t frame_bytes)
     : rows_(rows), F_(F)
@@ -35,8 +34,7 @@ Chunk Chunks::operator[](int64_t i) const
   return {row, std::min(each_rows_, rows_ - row), frame, std::min(each_frames_, F_ - frame)};
 }
 
-/* --- samples to frames --------------------------------------------------------------------------
- */
+/* --- samples to frames ------------------------------------------------------------------------ */
 
 /** The sample that stands at position t; -1 where that is zero. */
 __device__ static int64_t source(const StftShape &shape, int64_t t)
@@ -90,8 +88,7 @@ apf_status load_frames(apf_context *ctx, const StftShape &shape, const Chunk &ch
 }
 APF_INSTANTIATE_REAL(load_frames);
 
-/* --- frames to samples --------------------------------------------------------------------------
- */
+/* --- frames to samples ------------------------------------------------------------------------ */
 
 /** Frames low..high-1. */
 struct FrameRange {
@@ -277,8 +274,7 @@ apf_status inverse_scale(apf_context *ctx, const StftShape &shape, real factor, 
 }
 APF_INSTANTIATE_REAL(inverse_scale);
 
-/* --- analysis and synthesis ---------------------------------------------------------------------
- */
+/* --- analysis and synthesis ------------------------------------------------------------------- */
 
 /** The first and the last bin of each frame times 1/2. */
 template <class real>

@@ -19,8 +19,7 @@ namespace apf_cuda {
 enum { SUMS = 3 }; /* of (x - y)^2, y^2, |ln x - ln y| */
 enum { THREADS = 256, FRAME_THREADS = 128, SET_THREADS = 512 };
 
-/* --- magnitudes ---------------------------------------------------------------------------------
- */
+/* --- magnitudes ------------------------------------------------------------------------------- */
 
 template <class real>
 __device__ static real floored(real power)
@@ -89,8 +88,7 @@ __global__ void loss_bands_kernel(MelBank<real> bank, int64_t frames, int64_t K,
   }
 }
 
-/* --- forward ------------------------------------------------------------------------------------
- */
+/* --- forward ---------------------------------------------------------------------------------- */
 
 /** sums[frames,SUMS]. */
 template <class Magnitudes>
@@ -132,8 +130,7 @@ __global__ void loss_sets_kernel(int64_t P, int64_t frames, int64_t bands, const
   }
 }
 
-/* --- backward -----------------------------------------------------------------------------------
- */
+/* --- backward --------------------------------------------------------------------------------- */
 
 /** What a set's x - y and sgn(x - y) / x are multiplied by. */
 template <class real>
@@ -178,8 +175,7 @@ __global__ void loss_bins_kernel(int64_t frames, int64_t K, Magnitudes of, int64
   }
 }
 
-/* --- launches -----------------------------------------------------------------------------------
- */
+/* --- launches --------------------------------------------------------------------------------- */
 
 template <class real>
 struct Signals {
