@@ -5,6 +5,9 @@
 
 namespace cuda_on_cpu {
 
+Tag *writers = static_cast<Tag *>(reserve_addresses(kArenaBytes / 4 * sizeof(Tag)));
+Tag own_tag, first_tag;
+
 void bad_access(const void *p, size_t bytes, size_t alignment, const Site &site)
 {
   if (!in_arena(p))
@@ -38,36 +41,6 @@ void finish_copies(unsigned newest)
       copies[kept++] = c;
   }
   copies.resize(kept);
-}
-
-void store_word(void *p, uint64_t value, size_t bytes, Order, const Site &site)
-{
-  note_store(p, bytes, bytes, site);
-  std::memcpy(p, &value, bytes);
-  note_progress();
-}
-
-uint64_t load_word(const void *p, size_t bytes, Order, const Site &site)
-{
-  note_load(p, bytes, bytes, site);
-  if (chance(4)) poll(site);
-  uint64_t value = 0;
-  std::memcpy(&value, p, bytes);
-  return value;
-}
-
-uint32_t add_to_word(uint32_t *p, uint32_t value, const Site &site)
-{
-  note_store(p, sizeof *p, sizeof *p, site);
-  const uint32_t old = *p;
-  *p = old + value;
-  note_progress();
-  return old;
-}
-
-void wait_for_others(const Site &site)
-{
-  poll(site);
 }
 
 }  // namespace cuda_on_cpu

@@ -34,9 +34,9 @@ void gemm(cublasOperation_t ta, cublasOperation_t tb, blasint m, blasint n, blas
   cblas_sgemm(CblasColMajor, transpose(ta), transpose(tb), m, n, k, alpha, a, lda, b, ldb, beta, c,
               ldc);
 }
-void gemm(cublasOperation_t ta, cublasOperation_t tb, blasint m, blasint n, blasint k,
-          double alpha, const double *a, blasint lda, const double *b, blasint ldb, double beta,
-          double *c, blasint ldc)
+void gemm(cublasOperation_t ta, cublasOperation_t tb, blasint m, blasint n, blasint k, double alpha,
+          const double *a, blasint lda, const double *b, blasint ldb, double beta, double *c,
+          blasint ldc)
 {
   cblas_dgemm(CblasColMajor, transpose(ta), transpose(tb), m, n, k, alpha, a, lda, b, ldb, beta, c,
               ldc);
@@ -199,10 +199,9 @@ const char *cublasGetStatusString(cublasStatus_t status)
     return cublas##S##gemmStridedBatched_64(handle, ta, tb, m, n, k, alpha, a, lda, stride_a, b,  \
                                             ldb, stride_b, beta, c, ldc, stride_c, batch);        \
   }                                                                                               \
-  cublasStatus_t cublas##S##gemm(cublasHandle_t handle, cublasOperation_t ta,                     \
-                                 cublasOperation_t tb, int m, int n, int k, const T *alpha,       \
-                                 const T *a, int lda, const T *b, int ldb, const T *beta, T *c,   \
-                                 int ldc)                                                         \
+  cublasStatus_t cublas##S##gemm(                                                                 \
+      cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k,     \
+      const T *alpha, const T *a, int lda, const T *b, int ldb, const T *beta, T *c, int ldc)     \
   {                                                                                               \
     return cublas##S##gemmStridedBatched_64(handle, ta, tb, m, n, k, alpha, a, lda, 0, b, ldb, 0, \
                                             beta, c, ldc, 0, 1);                                  \

@@ -10,24 +10,36 @@
 #define __host__
 #define __constant__
 #define __launch_bounds__(...)
-#define __forceinline__ inline __attribute__((always_inline))
+#define __forceinline__  inline __attribute__((always_inline))
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
-/* --- vectors ------------------------------------------------------------------------------------ */
+/* --- vectors ---------------------------------------------------------------------------------- */
 
-#define CUDA_ON_CPU_VECTORS(T, name)                                                  \
-  struct alignas(2 * sizeof(T)) name##2 {                                             \
-    T x, y;                                                                           \
-  };                                                                                  \
-  struct name##3 {                                                                    \
-    T x, y, z;                                                                        \
-  };                                                                                  \
-  struct alignas(sizeof(T) > 4 ? 16 : 4 * sizeof(T)) name##4 {                        \
-    T x, y, z, w;                                                                     \
-  };                                                                                  \
-  inline name##2 make_##name##2(T x, T y) { return {x, y}; }                          \
-  inline name##3 make_##name##3(T x, T y, T z) { return {x, y, z}; }                  \
-  inline name##4 make_##name##4(T x, T y, T z, T w) { return {x, y, z, w}; }
+#define CUDA_ON_CPU_VECTORS(T, name)                         \
+  struct alignas(2 * sizeof(T)) name##2                      \
+  {                                                          \
+    T x, y;                                                  \
+  };                                                         \
+  struct name##3                                             \
+  {                                                          \
+    T x, y, z;                                               \
+  };                                                         \
+  struct alignas(sizeof(T) > 4 ? 16 : 4 * sizeof(T)) name##4 \
+  {                                                          \
+    T x, y, z, w;                                            \
+  };                                                         \
+  inline name##2 make_##name##2(T x, T y)                    \
+  {                                                          \
+    return {x, y};                                           \
+  }                                                          \
+  inline name##3 make_##name##3(T x, T y, T z)               \
+  {                                                          \
+    return {x, y, z};                                        \
+  }                                                          \
+  inline name##4 make_##name##4(T x, T y, T z, T w)          \
+  {                                                          \
+    return {x, y, z, w};                                     \
+  }
 
 CUDA_ON_CPU_VECTORS(int, int)
 CUDA_ON_CPU_VECTORS(unsigned, uint)
@@ -42,7 +54,7 @@ struct dim3 {
   constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
 
-/* --- runtime ------------------------------------------------------------------------------------ */
+/* --- runtime ---------------------------------------------------------------------------------- */
 
 enum cudaError_t {
   cudaSuccess = 0,

@@ -15,23 +15,22 @@ extern dim3 blockDim, gridDim;
 
 namespace cuda_on_cpu {
 
-/** A place in a kernel's source. */
+/** A place in a kernel's source; as a default argument Site::here() is the place of the call. */
 struct Site {
   const char *file;
   int line;
-};
-/** As a default argument: the place of the call. */
-#define CUDA_ON_CPU_HERE                       \
-  cuda_on_cpu::Site                            \
-  {                                            \
-    __builtin_FILE(), __builtin_LINE()         \
+  static constexpr Site here(const char *file = __builtin_FILE(), int line = __builtin_LINE())
+  {
+    return {file, line};
   }
+};
 
 /** The current thread's launch ends with this error. */
 [[noreturn]] void fail(cudaError_t error, const Site &site, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** Returns, when all threads of the block are here, how many of them gave a predicate that holds. */
+/** Returns, when all threads of the block are here, how many of them gave a predicate that holds.
+ */
 int barrier(bool predicate, const Site &site);
 
 enum class WarpOp : uint8_t { SYNC, SHUFFLE, VOTE, REDUCE };

@@ -4,29 +4,32 @@
 
 #include <type_traits>
 
+#include "access.h"
 #include "device.h"
+#include "ordering.h"
 
 constexpr int warpSize = 32;
 
-/* --- barriers ----------------------------------------------------------------------------------- */
+/* --- barriers --------------------------------------------------------------------------------- */
 
-inline void __syncthreads(cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+inline void __syncthreads(cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   cuda_on_cpu::barrier(false, site);
 }
-inline int __syncthreads_count(int predicate, cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+inline int __syncthreads_count(int predicate, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   return cuda_on_cpu::barrier(predicate != 0, site);
 }
-inline int __syncthreads_or(int predicate, cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+inline int __syncthreads_or(int predicate, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   return cuda_on_cpu::barrier(predicate != 0, site) != 0;
 }
-inline int __syncthreads_and(int predicate, cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+inline int __syncthreads_and(int predicate, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   return cuda_on_cpu::barrier(predicate == 0, site) == 0;
 }
-inline void __syncwarp(unsigned mask = 0xffffffffu, cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+inline void __syncwarp(unsigned mask = 0xffffffffu,
+                       cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   cuda_on_cpu::exchange(cuda_on_cpu::WarpOp::SYNC, mask, 0, site);
 }
@@ -35,11 +38,11 @@ inline unsigned __activemask()
   return cuda_on_cpu::live_lanes();
 }
 
-/* --- shuffles ----------------------------------------------------------------------------------- */
+/* --- shuffles --------------------------------------------------------------------------------- */
 
 template <class T>
 T __shfl_sync(unsigned mask, T value, int from, int width = 32,
-              cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+              cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   using namespace cuda_on_cpu;
   const Exchange e = exchange(WarpOp::SHUFFLE, mask, to_bits(value), site);
@@ -48,7 +51,7 @@ T __shfl_sync(unsigned mask, T value, int from, int width = 32,
 }
 template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
-                 cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+                 cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   using namespace cuda_on_cpu;
   const Exchange e = exchange(WarpOp::SHUFFLE, mask, to_bits(value), site);
@@ -57,7 +60,7 @@ T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
 }
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32,
-                   cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+                   cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   using namespace cuda_on_cpu;
   const Exchange e = exchange(WarpOp::SHUFFLE, mask, to_bits(value), site);
@@ -66,7 +69,7 @@ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32,
 }
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32,
-                  cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+                  cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   using namespace cuda_on_cpu;
   const Exchange e = exchange(WarpOp::SHUFFLE, mask, to_bits(value), site);
@@ -75,10 +78,10 @@ T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32,
   return from > last ? value : value_of<T>(e, from, site);
 }
 
-/* --- votes and reductions ----------------------------------------------------------------------- */
+/* --- votes and reductions --------------------------------------------------------------------- */
 
 inline unsigned __ballot_sync(unsigned mask, int predicate,
-                              cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+                              cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   using namespace cuda_on_cpu;
   const Exchange e = exchange(WarpOp::VOTE, mask, predicate != 0, site);
@@ -87,11 +90,13 @@ inline unsigned __ballot_sync(unsigned mask, int predicate,
     if (e.lanes >> lane & 1) votes |= static_cast<unsigned>(e.values[lane]) << lane;
   return votes;
 }
-inline int __any_sync(unsigned mask, int predicate, cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+inline int __any_sync(unsigned mask, int predicate,
+                      cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   return __ballot_sync(mask, predicate, site) != 0;
 }
-inline int __all_sync(unsigned mask, int predicate, cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)
+inline int __all_sync(unsigned mask, int predicate,
+                      cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
   return __ballot_sync(mask, predicate == 0, site) == 0;
 }
@@ -103,21 +108,23 @@ T reduce(unsigned mask, T value, const Combine &combine, const Site &site)
   const Exchange e = exchange(WarpOp::REDUCE, mask, to_bits(value), site);
   T result = value;
   for (unsigned lane = 0; lane < 32; lane++)
-    if (lane != e.lane && (e.lanes >> lane & 1)) result = combine(result, from_bits<T>(e.values[lane]));
+    if (lane != e.lane && (e.lanes >> lane & 1))
+      result = combine(result, from_bits<T>(e.values[lane]));
   return result;
 }
 }  // namespace cuda_on_cpu
 
-#define CUDA_ON_CPU_REDUCE(T, name, expression)                                             \
-  inline T __reduce_##name##_sync(unsigned mask, T value,                                   \
-                                  cuda_on_cpu::Site site = CUDA_ON_CPU_HERE)                \
-  {                                                                                         \
-    return cuda_on_cpu::reduce(mask, value, [](T a, T b) -> T { return expression; }, site); \
+#define CUDA_ON_CPU_REDUCE(T, name, expression)                                       \
+  inline T __reduce_##name##_sync(unsigned mask, T value,                             \
+                                  cuda_on_cpu::Site site = cuda_on_cpu::Site::here()) \
+  {                                                                                   \
+    return cuda_on_cpu::reduce(                                                       \
+        mask, value, [](T a, T b) -> T { return expression; }, site);                 \
   }
 CUDA_ON_CPU_REDUCE(unsigned, add, a + b)
 CUDA_ON_CPU_REDUCE(unsigned, min, a < b ? a : b)
 CUDA_ON_CPU_REDUCE(unsigned, max, a > b ? a : b)
-CUDA_ON_CPU_REDUCE(unsigned, and, a & b)
+CUDA_ON_CPU_REDUCE(unsigned, and, a &b)
 CUDA_ON_CPU_REDUCE(unsigned, or, a | b)
 CUDA_ON_CPU_REDUCE(unsigned, xor, a ^ b)
 CUDA_ON_CPU_REDUCE(int, add, a + b)
@@ -125,69 +132,72 @@ CUDA_ON_CPU_REDUCE(int, min, a < b ? a : b)
 CUDA_ON_CPU_REDUCE(int, max, a > b ? a : b)
 #undef CUDA_ON_CPU_REDUCE
 
-/* --- memory ------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 inline void __threadfence_block() {}
-inline void __threadfence() {}
-inline void __threadfence_system() {}
-inline void __nanosleep(unsigned) {}
+inline void __threadfence()
+{
+  cuda_on_cpu::fence();
+}
+inline void __threadfence_system()
+{
+  cuda_on_cpu::fence();
+}
+inline void __nanosleep(unsigned, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
+{
+  cuda_on_cpu::wait_for_others(site);
+}
 
 template <class T>
-T __ldg(const T *p)
+T __ldg(const T *p, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
+  cuda_on_cpu::note_load(p, sizeof(T), sizeof(T), site);
   return *p;
 }
 
-/* Threads of the emulation take turns, so that these are plain operations. */
-template <class T, class Value>
-T atomicAdd(T *p, Value value)
+namespace cuda_on_cpu {
+/** *p = change(*p), for a word in global or shared memory; returns the old value. */
+template <class T, class Change>
+T update(T *p, const Change &change, const Site &site)
 {
   static_assert(std::is_integral_v<T>, "the order of floating-point atomics is not reproducible");
-  const T old = *p;
-  *p = static_cast<T>(old + static_cast<T>(value));
+  if (!in_arena(p)) {
+    const T old = *p;
+    *p = change(old);
+    return old;
+  }
+  const T old = from_bits<T>(begin_update(p, sizeof(T), Order::RELAXED, site));
+  end_update(p, to_bits(static_cast<T>(change(old))), sizeof(T), Order::RELAXED);
   return old;
 }
-template <class T, class Value>
-T atomicExch(T *p, Value value)
-{
-  const T old = *p;
-  *p = static_cast<T>(value);
-  return old;
-}
-template <class T, class Value>
-T atomicMin(T *p, Value value)
-{
-  const T old = *p, v = static_cast<T>(value);
-  if (v < old) *p = v;
-  return old;
-}
-template <class T, class Value>
-T atomicMax(T *p, Value value)
-{
-  const T old = *p, v = static_cast<T>(value);
-  if (v > old) *p = v;
-  return old;
-}
-template <class T, class Value>
-T atomicOr(T *p, Value value)
-{
-  const T old = *p;
-  *p = old | static_cast<T>(value);
-  return old;
-}
-template <class T, class Value>
-T atomicAnd(T *p, Value value)
-{
-  const T old = *p;
-  *p = old & static_cast<T>(value);
-  return old;
-}
+}  // namespace cuda_on_cpu
+
+/* Value is a type of its own, so that literals convert as they do with CUDA's overloads. */
+#define CUDA_ON_CPU_ATOMIC(name, expression)                                            \
+  template <class T, class Value>                                                       \
+  T atomic##name(T *p, Value value, cuda_on_cpu::Site site = cuda_on_cpu::Site::here()) \
+  {                                                                                     \
+    const T v = static_cast<T>(value);                                                  \
+    return cuda_on_cpu::update(                                                         \
+        p, [v](T old) -> T { return expression; }, site);                               \
+  }
+CUDA_ON_CPU_ATOMIC(Add, old + v)
+CUDA_ON_CPU_ATOMIC(Sub, old - v)
+CUDA_ON_CPU_ATOMIC(Exch, (void(old), v))
+CUDA_ON_CPU_ATOMIC(Min, v < old ? v : old)
+CUDA_ON_CPU_ATOMIC(Max, v > old ? v : old)
+CUDA_ON_CPU_ATOMIC(And, old &v)
+CUDA_ON_CPU_ATOMIC(Or, old | v)
+CUDA_ON_CPU_ATOMIC(Xor, old ^ v)
+#undef CUDA_ON_CPU_ATOMIC
+
 template <class T, class Expected, class Value>
-T atomicCAS(T *p, Expected expected, Value value)
+T atomicCAS(T *p, Expected expected, Value value,
+            cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
-  const T old = *p;
-  if (old == static_cast<T>(expected)) *p = static_cast<T>(value);
-  return old;
+  const T e = static_cast<T>(expected), v = static_cast<T>(value);
+  return cuda_on_cpu::update(
+      p, [e, v](T old) -> T { return old == e ? v : old; }, site);
 }
 
 #endif

@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
-/* --- min and max -------------------------------------------------------------------------------- */
+/* --- min and max ------------------------------------------------------------------------------ */
 
 namespace cuda_on_cpu {
 template <class T>
@@ -27,9 +27,15 @@ constexpr T larger(T a, T b)
 }
 }  // namespace cuda_on_cpu
 
-#define CUDA_ON_CPU_MIN_MAX(A, B, R)                               \
-  inline R min(A a, B b) { return cuda_on_cpu::smaller<R>(a, b); } \
-  inline R max(A a, B b) { return cuda_on_cpu::larger<R>(a, b); }
+#define CUDA_ON_CPU_MIN_MAX(A, B, R)      \
+  inline R min(A a, B b)                  \
+  {                                       \
+    return cuda_on_cpu::smaller<R>(a, b); \
+  }                                       \
+  inline R max(A a, B b)                  \
+  {                                       \
+    return cuda_on_cpu::larger<R>(a, b);  \
+  }
 CUDA_ON_CPU_MIN_MAX(int, int, int)
 CUDA_ON_CPU_MIN_MAX(unsigned, unsigned, unsigned)
 CUDA_ON_CPU_MIN_MAX(int, unsigned, unsigned)
@@ -45,23 +51,65 @@ CUDA_ON_CPU_MIN_MAX(unsigned long long, long long, unsigned long long)
 #undef CUDA_ON_CPU_MIN_MAX
 
 /* As on a GPU: a NaN loses. */
-inline float min(float a, float b) { return fminf(a, b); }
-inline float max(float a, float b) { return fmaxf(a, b); }
-inline double min(double a, double b) { return std::fmin(a, b); }
-inline double max(double a, double b) { return std::fmax(a, b); }
-inline double min(float a, double b) { return std::fmin(double(a), b); }
-inline double max(float a, double b) { return std::fmax(double(a), b); }
-inline double min(double a, float b) { return std::fmin(a, double(b)); }
-inline double max(double a, float b) { return std::fmax(a, double(b)); }
+inline float min(float a, float b)
+{
+  return fminf(a, b);
+}
+inline float max(float a, float b)
+{
+  return fmaxf(a, b);
+}
+inline double min(double a, double b)
+{
+  return std::fmin(a, b);
+}
+inline double max(double a, double b)
+{
+  return std::fmax(a, b);
+}
+inline double min(float a, double b)
+{
+  return std::fmin(double(a), b);
+}
+inline double max(float a, double b)
+{
+  return std::fmax(double(a), b);
+}
+inline double min(double a, float b)
+{
+  return std::fmin(a, double(b));
+}
+inline double max(double a, float b)
+{
+  return std::fmax(a, double(b));
+}
 
-/* --- functions that <cmath> lacks --------------------------------------------------------------- */
+/* --- functions that <cmath> lacks ------------------------------------------------------------- */
 
-inline double rsqrt(double x) { return 1 / std::sqrt(x); }
-inline float rsqrt(float x) { return 1 / sqrtf(x); }
-inline float rsqrtf(float x) { return 1 / sqrtf(x); }
-inline double rcbrt(double x) { return 1 / std::cbrt(x); }
-inline float exp10(float x) { return exp10f(x); }
-inline void sincos(float x, float *s, float *c) { sincosf(x, s, c); }
+inline double rsqrt(double x)
+{
+  return 1 / std::sqrt(x);
+}
+inline float rsqrt(float x)
+{
+  return 1 / sqrtf(x);
+}
+inline float rsqrtf(float x)
+{
+  return 1 / sqrtf(x);
+}
+inline double rcbrt(double x)
+{
+  return 1 / std::cbrt(x);
+}
+inline float exp10(float x)
+{
+  return exp10f(x);
+}
+inline void sincos(float x, float *s, float *c)
+{
+  sincosf(x, s, c);
+}
 
 /** sin(pi x), exact at multiples of a quarter as a GPU's is. */
 inline double sinpi(double x)
@@ -78,100 +126,142 @@ inline double cospi(double x)
   const double c = folded <= 0.25 ? std::cos(M_PI * folded) : std::sin(M_PI * (0.5 - folded));
   return a > 0.5 ? -c : c;
 }
-inline float sinpi(float x) { return static_cast<float>(sinpi(double(x))); }
-inline float cospi(float x) { return static_cast<float>(cospi(double(x))); }
-inline float sinpif(float x) { return sinpi(x); }
-inline float cospif(float x) { return cospi(x); }
-inline void sincospi(double x, double *s, double *c) { *s = sinpi(x), *c = cospi(x); }
-inline void sincospi(float x, float *s, float *c) { *s = sinpi(x), *c = cospi(x); }
-inline void sincospif(float x, float *s, float *c) { sincospi(x, s, c); }
-
-inline float __expf(float x) { return expf(x); }
-inline float __exp10f(float x) { return exp10f(x); }
-inline float __logf(float x) { return logf(x); }
-inline float __log2f(float x) { return log2f(x); }
-inline float __log10f(float x) { return log10f(x); }
-inline float __sinf(float x) { return sinf(x); }
-inline float __cosf(float x) { return cosf(x); }
-inline float __tanf(float x) { return tanf(x); }
-inline void __sincosf(float x, float *s, float *c) { sincosf(x, s, c); }
-inline float __powf(float x, float y) { return powf(x, y); }
-inline float __fdividef(float a, float b) { return a / b; }
-inline float __saturatef(float x) { return x > 0 ? (x < 1 ? x : 1.0f) : 0.0f; }
-inline float __frcp_rn(float x) { return 1 / x; }
-inline float __fsqrt_rn(float x) { return sqrtf(x); }
-inline float __frsqrt_rn(float x) { return 1 / sqrtf(x); }
-inline float __fadd_rn(float a, float b) { return a + b; }
-inline float __fsub_rn(float a, float b) { return a - b; }
-inline float __fmul_rn(float a, float b) { return a * b; }
-inline float __fdiv_rn(float a, float b) { return a / b; }
-inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
-inline double __dadd_rn(double a, double b) { return a + b; }
-inline double __dsub_rn(double a, double b) { return a - b; }
-inline double __dmul_rn(double a, double b) { return a * b; }
-inline double __ddiv_rn(double a, double b) { return a / b; }
-inline double __drcp_rn(double x) { return 1 / x; }
-inline double __dsqrt_rn(double x) { return std::sqrt(x); }
-inline double __fma_rn(double a, double b, double c) { return std::fma(a, b, c); }
-
-/* --- bits --------------------------------------------------------------------------------------- */
-
-namespace cuda_on_cpu {
-template <class To, class From>
-inline To bit_cast(From from)
+inline float sinpi(float x)
 {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  std::memcpy(&to, &from, sizeof to);
-  return to;
+  return static_cast<float>(sinpi(double(x)));
 }
-}  // namespace cuda_on_cpu
+inline float cospi(float x)
+{
+  return static_cast<float>(cospi(double(x)));
+}
+inline float sinpif(float x)
+{
+  return sinpi(x);
+}
+inline float cospif(float x)
+{
+  return cospi(x);
+}
+inline void sincospi(double x, double *s, double *c)
+{
+  *s = sinpi(x), *c = cospi(x);
+}
+inline void sincospi(float x, float *s, float *c)
+{
+  *s = sinpi(x), *c = cospi(x);
+}
+inline void sincospif(float x, float *s, float *c)
+{
+  sincospi(x, s, c);
+}
 
-inline int __float_as_int(float x) { return cuda_on_cpu::bit_cast<int>(x); }
-inline unsigned __float_as_uint(float x) { return cuda_on_cpu::bit_cast<unsigned>(x); }
-inline float __int_as_float(int x) { return cuda_on_cpu::bit_cast<float>(x); }
-inline float __uint_as_float(unsigned x) { return cuda_on_cpu::bit_cast<float>(x); }
-inline long long __double_as_longlong(double x) { return cuda_on_cpu::bit_cast<long long>(x); }
-inline double __longlong_as_double(long long x) { return cuda_on_cpu::bit_cast<double>(x); }
-inline int __double2hiint(double x) { return static_cast<int>(__double_as_longlong(x) >> 32); }
-inline int __double2loint(double x) { return static_cast<int>(__double_as_longlong(x)); }
-inline double __hiloint2double(int hi, int lo)
+inline float __expf(float x)
 {
-  return __longlong_as_double(static_cast<long long>(static_cast<uint64_t>(unsigned(hi)) << 32 |
-                                                     unsigned(lo)));
+  return expf(x);
 }
-inline int __float2int_rn(float x) { return static_cast<int>(lrintf(x)); }
-inline int __float2int_rz(float x) { return static_cast<int>(x); }
-inline int __float2int_rd(float x) { return static_cast<int>(floorf(x)); }
-inline int __double2int_rn(double x) { return static_cast<int>(std::lrint(x)); }
-inline int __double2int_rz(double x) { return static_cast<int>(x); }
-inline int __double2int_rd(double x) { return static_cast<int>(std::floor(x)); }
-inline long long __double2ll_rn(double x) { return std::llrint(x); }
-inline float __int2float_rn(int x) { return static_cast<float>(x); }
-inline float __double2float_rn(double x) { return static_cast<float>(x); }
-
-inline int __popc(unsigned x) { return __builtin_popcount(x); }
-inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
-inline int __clz(int x) { return x ? __builtin_clz(static_cast<unsigned>(x)) : 32; }
-inline int __clzll(long long x)
+inline float __exp10f(float x)
 {
-  return x ? __builtin_clzll(static_cast<unsigned long long>(x)) : 64;
+  return exp10f(x);
 }
-inline int __ffs(int x) { return __builtin_ffs(x); }
-inline int __ffsll(long long x) { return __builtin_ffsll(x); }
-inline unsigned __brev(unsigned x)
+inline float __logf(float x)
 {
-  unsigned reversed = 0;
-  for (int bit = 0; bit < 32; bit++) reversed |= (x >> bit & 1) << (31 - bit);
-  return reversed;
+  return logf(x);
 }
-inline unsigned __umulhi(unsigned a, unsigned b)
+inline float __log2f(float x)
 {
-  return static_cast<unsigned>(static_cast<uint64_t>(a) * b >> 32);
+  return log2f(x);
 }
-inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b)
+inline float __log10f(float x)
 {
-  return static_cast<unsigned long long>(static_cast<unsigned __int128>(a) * b >> 64);
+  return log10f(x);
+}
+inline float __sinf(float x)
+{
+  return sinf(x);
+}
+inline float __cosf(float x)
+{
+  return cosf(x);
+}
+inline float __tanf(float x)
+{
+  return tanf(x);
+}
+inline void __sincosf(float x, float *s, float *c)
+{
+  sincosf(x, s, c);
+}
+inline float __powf(float x, float y)
+{
+  return powf(x, y);
+}
+inline float __fdividef(float a, float b)
+{
+  return a / b;
+}
+inline float __saturatef(float x)
+{
+  return x > 0 ? (x < 1 ? x : 1.0f) : 0.0f;
+}
+inline float __frcp_rn(float x)
+{
+  return 1 / x;
+}
+inline float __fsqrt_rn(float x)
+{
+  return sqrtf(x);
+}
+inline float __frsqrt_rn(float x)
+{
+  return 1 / sqrtf(x);
+}
+inline float __fadd_rn(float a, float b)
+{
+  return a + b;
+}
+inline float __fsub_rn(float a, float b)
+{
+  return a - b;
+}
+inline float __fmul_rn(float a, float b)
+{
+  return a * b;
+}
+inline float __fdiv_rn(float a, float b)
+{
+  return a / b;
+}
+inline float __fmaf_rn(float a, float b, float c)
+{
+  return fmaf(a, b, c);
+}
+inline double __dadd_rn(double a, double b)
+{
+  return a + b;
+}
+inline double __dsub_rn(double a, double b)
+{
+  return a - b;
+}
+inline double __dmul_rn(double a, double b)
+{
+  return a * b;
+}
+inline double __ddiv_rn(double a, double b)
+{
+  return a / b;
+}
+inline double __drcp_rn(double x)
+{
+  return 1 / x;
+}
+inline double __dsqrt_rn(double x)
+{
+  return std::sqrt(x);
+}
+inline double __fma_rn(double a, double b, double c)
+{
+  return std::fma(a, b, c);
 }
 
 #endif

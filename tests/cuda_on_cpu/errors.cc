@@ -1,6 +1,8 @@
 /** The last error and its words. */
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include "cuda_runtime.h"
@@ -15,6 +17,17 @@ cudaError_t pending = cudaSuccess; /**< not fetched yet */
 cudaError_t described = cudaSuccess;
 /* Of `described`. No std::string: the fiber of a thread that fails is never unwound. */
 char words[800];
+
+const char kNotFetched[] = "an earlier error was not fetched by cudaGetLastError: ";
+
+/** An error that nobody looked at is the program's failure. */
+void complain_at_exit()
+{
+  if (pending == cudaSuccess) return;
+  std::fprintf(stderr, "cuda_on_cpu: the program ends with an error that was not fetched: %s\n",
+               words);
+  std::_Exit(EXIT_FAILURE);
+}
 
 struct Name {
   cudaError_t error;
@@ -32,8 +45,9 @@ const Name names[] = {
     {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
     {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
-    {cudaErrorIllegalState, "cudaErrorIllegalState", "the operation cannot be performed in the "
-                                                     "present state"},
+    {cudaErrorIllegalState, "cudaErrorIllegalState",
+     "the operation cannot be performed in the "
+     "present state"},
     {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
     {cudaErrorIllegalAddress, "cudaErrorIllegalAddress",
      "an illegal memory access was encountered"},
@@ -56,8 +70,19 @@ const Name &name_of(cudaError_t error)
 
 }  // namespace
 
+cudaError_t check_fetched()
+{
+  if (pending == cudaSuccess) return cudaSuccess;
+  if (std::strncmp(words, kNotFetched, std::strlen(kNotFetched)) == 0) return pending;
+  const std::string earlier = words;
+  set_error(pending, "%s%s", kNotFetched, earlier.c_str());
+  return pending;
+}
+
 void set_error(cudaError_t error, const char *format, ...)
 {
+  static const int registered = std::atexit(complain_at_exit);
+  (void)registered;
   pending = described = error;
   va_list arguments;
   va_start(arguments, format);

@@ -1,14 +1,13 @@
 /**
- * cuFFT over KissFFT, in double whatever the type: KissFFT's long odd factors lose digits that a
- * GPU keeps.
+ * cuFFT over KissFFT.
  *
  * What cuFFT leaves open is made to hurt: a complex-to-real transform overwrites its input with NaN
  * when it is not in place, and is NaN where the spectrum is not that of a real signal (the first
  * bin, and the last of an even length, must be real).
  */
 #include <complex>
+#include <limits>
 #include <map>
-#include <memory>
 #include <vector>
 
 #include <kissfft/kissfft.hh>
@@ -24,6 +23,10 @@ using namespace cuda_on_cpu;
 namespace {
 
 typedef std::lock_guard<std::recursive_mutex> Guard;
+
+/* Always in double: cuFFT's own algorithms for large prime factors are more accurate in float than
+ * KissFFT's sums. */
+typedef std::vector<std::complex<double>> Row;
 
 /** Where the elements of a batch are, in elements of the side's own type. */
 struct Side {
@@ -72,26 +75,23 @@ T *element(void *data, const Side &side, int64_t row, int64_t i)
 }
 
 /** Parts of a spectrum that a real signal does not have. */
-bool is_hermitian(const std::vector<std::complex<double>> &x)
+bool is_hermitian(const Row &x)
 {
   return x[0].imag() == 0 && (x.size() % 2 || x[x.size() / 2].imag() == 0);
 }
 
 template <class T>
-void read_row(const Side &side, void *data, int64_t row, std::vector<std::complex<double>> *x)
+void read_row(const Side &side, void *data, int64_t row, Row *x)
 {
   const int64_t n = static_cast<int64_t>(x->size());
   for (int64_t i = 0; i < side.count; i++)
-    if (side.real)
-      (*x)[i] = *element<T>(data, side, row, i);
-    else
-      (*x)[i] = std::complex<double>(*element<std::complex<T>>(data, side, row, i));
+    (*x)[i] = side.real ? std::complex<double>(*element<T>(data, side, row, i))
+                        : std::complex<double>(*element<std::complex<T>>(data, side, row, i));
   for (int64_t i = side.count; i < n; i++) (*x)[i] = std::conj((*x)[n - i]);
 }
 
 template <class T>
-void write_row(const Side &side, void *data, int64_t row,
-               const std::vector<std::complex<double>> &x)
+void write_row(const Side &side, void *data, int64_t row, const Row &x)
 {
   for (int64_t i = 0; i < side.count; i++)
     if (side.real)
@@ -104,7 +104,7 @@ template <class T>
 void transform(const Plan &plan, void *in, void *out, bool inverse)
 {
   const kissfft<double> fft(static_cast<size_t>(plan.n), inverse);
-  std::vector<std::complex<double>> x(plan.n), y(plan.n);
+  Row x(plan.n), y(plan.n);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (int64_t row = 0; row < plan.batch; row++) {
     read_row<T>(plan.in, in, row, &x);

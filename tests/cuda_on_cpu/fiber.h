@@ -13,11 +13,11 @@
 namespace cuda_on_cpu {
 
 struct Fiber {
-  void *context;           /**< where it goes on, while it is not running */
-  const void *stack;       /**< lowest address */
+  void *context;     /**< where it goes on, while it is not running */
+  const void *stack; /**< lowest address */
   size_t stack_bytes;
-  void *top;               /**< where its first frame begins */
-  void *fake_stack;        /**< AddressSanitizer's */
+  void *top;        /**< where its first frame begins */
+  void *fake_stack; /**< AddressSanitizer's */
 };
 
 /** A fiber that, once switched to, calls `body`, which never returns. */

@@ -1,8 +1,10 @@
 #include "machine.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
+#include "access.h"
 #include "emulator.h"
 
 uint3 threadIdx, blockIdx;
@@ -22,14 +24,16 @@ constexpr unsigned kBlocksInFlight = 6;
 /* Between two threads of a block, one time in this many another block goes on. */
 constexpr unsigned kStayInBlock = 16;
 /* Every poll is a turn of the scheduler: after this many without any change nothing will come. */
-constexpr uint64_t kFruitlessPolls = 200000;
+constexpr uint64_t kFruitlessPolls = 300000;
 
 Fiber host;
-uint64_t base_seed = 1, random_state = 1;
+uint64_t random_state = 1;
 uint64_t seeded_launches;
 uint64_t fruitless_polls;
+uint32_t next_number = 1; /**< of a block */
 
-/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n. */
+/** A permutation of the grid's blocks, so that large grids need no table: start + i stride mod n.
+ */
 struct Order {
   uint64_t count, next, start, stride;
 };
@@ -39,9 +43,16 @@ std::vector<Block *> &slots = *new std::vector<Block *>(); /**< all that were ev
 std::vector<Block *> &in_flight = *new std::vector<Block *>();
 size_t turn; /**< whose block of in_flight runs */
 
+uint64_t &base_seed()
+{
+  static const char *const given = std::getenv("APF_CUDA_SEED");
+  static uint64_t seed = given ? std::strtoull(given, nullptr, 10) : 1;
+  return seed;
+}
+
 void mix_seed()
 {
-  uint64_t z = base_seed + 0x9e3779b97f4a7c15u * ++seeded_launches;
+  uint64_t z = base_seed() + 0x9e3779b97f4a7c15u * ++seeded_launches;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   random_state = (z ^ (z >> 31)) | 1;
@@ -78,11 +89,14 @@ void start_thread(Block *block, unsigned linear, uint3 index)
 
 void start_block(Block *block)
 {
-  static uint64_t numbers;
   const dim3 &d = running.block;
   const unsigned count = d.x * d.y * d.z;
   block->index = next_block();
-  block->number = ++numbers;
+  block->number = next_number++;
+  block->epoch = 1;
+  block->clock.clear();
+  block->unfenced.clear();
+  block->fenced.reset();
   block->alive = count;
   block->returned = 0;
   block->votes = block->result = 0;
@@ -127,6 +141,7 @@ void make_current(Thread *t)
   current = t;
   threadIdx = t->index;
   blockIdx = t->block->index;
+  own_tag = make_tag(t->block->number, t->block->epoch);
 }
 
 const char *what_it_waits_for(const Thread &t)
@@ -253,7 +268,7 @@ uint32_t random_below(uint32_t bound)
 void set_seed(uint64_t seed)
 {
   const std::lock_guard<std::recursive_mutex> guard(machine_lock());
-  base_seed = seed;
+  base_seed() = seed;
   seeded_launches = 0;
 }
 
@@ -263,6 +278,7 @@ void run_launch(const Launch &launch)
   blockDim = launch.block;
   gridDim = launch.grid;
   launch_number++;
+  first_tag = make_tag(next_number, 0);
   fruitless_polls = 0;
   mix_seed();
   forget_shared();
@@ -270,6 +286,10 @@ void run_launch(const Launch &launch)
   fill_slots();
   continue_with(&host, pick());
   abandon_all();
+  forget_words();
+  if (counting) close_accesses();
+  totals.launches++;
+  totals.blocks += order.next;
 }
 
 void make_ready(Thread *thread)
@@ -306,7 +326,6 @@ void note_progress()
   fruitless_polls = 0;
 }
 
-/** Leaves the launch for good. */
 void leave_launch()
 {
   Fiber *self = current->fiber;

@@ -8,6 +8,7 @@
 #define CUDA_ON_CPU_MACHINE_H
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -17,7 +18,12 @@
 
 namespace cuda_on_cpu {
 
-enum { WARP = 32, MOST_THREADS = 1024, SHARED_WITHOUT_ASKING = 48 * 1024, MOST_SHARED = 227 * 1024 };
+enum {
+  WARP = 32,
+  MOST_THREADS = 1024,
+  SHARED_WITHOUT_ASKING = 48 * 1024,
+  MOST_SHARED = 227 * 1024
+};
 
 enum class State : uint8_t { FRESH, READY, AT_BARRIER, AT_WARP, DONE };
 
@@ -36,7 +42,7 @@ struct Thread {
   Block *block;
   Fiber *fiber; /**< NULL until it starts */
   State state;
-  Site site; /**< where it waits */
+  Site site;       /**< where it waits */
   unsigned groups; /**< of asynchronous copies committed so far */
   std::vector<PendingCopy> copies;
 };
@@ -52,9 +58,16 @@ struct Warp {
   uint32_t givers[WARP];  /**< the lanes of that exchange */
 };
 
+/** For each block of the launch, the latest epoch that is ordered before. */
+typedef std::vector<uint32_t> Clock;
+
 struct Block {
   uint3 index;
-  uint64_t number; /**< among the blocks of all launches, from 1 */
+  uint32_t number; /**< among the blocks of all launches, from 1 */
+  uint32_t epoch;
+  Clock clock;
+  Clock unfenced;                      /**< what relaxed loads would have acquired */
+  std::shared_ptr<const Clock> fenced; /**< what relaxed stores release since the last fence */
   unsigned alive, returned;
   std::vector<Thread> threads;
   std::vector<Warp> warps;
@@ -92,6 +105,7 @@ void poll(const Site &site);
 /** A word changed, so that polls make sense again. */
 void note_progress();
 void make_ready(Thread *thread);
+/** To the host's stack, for good. */
 [[noreturn]] void leave_launch();
 
 /** 0 to bound-1, from the seed. */
@@ -109,7 +123,16 @@ void leave_warp(Thread *thread);
 void start_shared(Block *block);
 void forget_shared();
 
+/* ordering.cc */
+void forget_words();
+
+/* count.cc */
+extern struct Counters totals;
+void close_accesses();
+
 /* errors.cc */
+/** cudaSuccess, or the error that still waits for cudaGetLastError. */
+cudaError_t check_fetched();
 void set_error(cudaError_t error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 }  // namespace cuda_on_cpu

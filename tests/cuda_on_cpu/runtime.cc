@@ -21,7 +21,7 @@ typedef std::lock_guard<std::recursive_mutex> Guard;
  * work into pieces of the cache's size have several. */
 enum { MULTIPROCESSORS = 2, CACHE_BYTES = 32 * 1024 };
 
-/* --- devices ------------------------------------------------------------------------------------ */
+/* --- devices ---------------------------------------------------------------------------------- */
 
 static thread_local int chosen_device = 0;
 
@@ -99,7 +99,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
   return cudaSuccess;
 }
 
-/* --- memory ------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 cudaError_t cudaMalloc(void **memory, size_t bytes)
 {
@@ -145,11 +145,13 @@ static cudaError_t check_sides(const void *to, const void *from, size_t bytes, c
 {
   const bool to_device = is_device_memory(to, bytes), from_device = is_device_memory(from, bytes);
   if (in_arena(to) && !to_device)
-    REFUSE(cudaErrorInvalidValue, "memcpy writes %zu bytes at %p, beyond its allocation", bytes, to);
+    REFUSE(cudaErrorInvalidValue, "memcpy writes %zu bytes at %p, beyond its allocation", bytes,
+           to);
   if (in_arena(from) && !from_device)
-    REFUSE(cudaErrorInvalidValue, "memcpy reads %zu bytes at %p, beyond its allocation", bytes, from);
-  const cudaMemcpyKind is = to_device ? from_device ? cudaMemcpyDeviceToDevice
-                                                    : cudaMemcpyHostToDevice
+    REFUSE(cudaErrorInvalidValue, "memcpy reads %zu bytes at %p, beyond its allocation", bytes,
+           from);
+  const cudaMemcpyKind is = to_device
+                                ? from_device ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice
                             : from_device ? cudaMemcpyDeviceToHost
                                           : cudaMemcpyHostToHost;
   if (kind != cudaMemcpyDefault && kind != is)
@@ -170,7 +172,7 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
   if (width == 0 || height == 0) return cudaSuccess;
   if (width > to_pitch || width > from_pitch)
     REFUSE(cudaErrorInvalidValue, "memcpy of rows longer than their pitch");
-  for (size_t y = 0; y < height; y += height > 1 ? height - 1 : 1) {
+  for (size_t y = 0; y<height; y += height> 1 ? height - 1 : 1) {
     const cudaError_t error =
         check_sides(static_cast<char *>(to) + y * to_pitch,
                     static_cast<const char *>(from) + y * from_pitch, width, kind);
@@ -215,7 +217,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *attributes, const vo
   return cudaSuccess;
 }
 
-/* --- launches ----------------------------------------------------------------------------------- */
+/* --- launches --------------------------------------------------------------------------------- */
 
 /** Dynamic shared memory that a kernel may have, where it asked for more than every kernel has. */
 static std::map<const void *, size_t> &shared_limits()
@@ -246,9 +248,9 @@ static cudaError_t check_shape(const cudaLaunchConfig_t &c, const void *kernel)
     REFUSE(cudaErrorInvalidConfiguration,
            "a grid of %ux%ux%u blocks, expected 1x1x1 to 2147483647x65535x65535", g.x, g.y, g.z);
   const auto limit = shared_limits().find(kernel);
-  const size_t most = limit == shared_limits().end() ? size_t(SHARED_WITHOUT_ASKING)
-                                                     : std::max(limit->second,
-                                                                size_t(SHARED_WITHOUT_ASKING));
+  const size_t most = limit == shared_limits().end()
+                          ? size_t(SHARED_WITHOUT_ASKING)
+                          : std::max(limit->second, size_t(SHARED_WITHOUT_ASKING));
   if (c.dynamicSmemBytes > most)
     REFUSE(cudaErrorInvalidValue, "%zu bytes of dynamic shared memory, the kernel has %zu",
            c.dynamicSmemBytes, most);
@@ -273,7 +275,8 @@ cudaError_t cuda_on_cpu::check_argument(int index, const void *pointer)
 cudaError_t cuda_on_cpu::launch(const cudaLaunchConfig_t &config, const ErasedKernel &kernel)
 {
   const Guard guard(machine_lock());
-  const cudaError_t error = check_shape(config, kernel.kernel);
+  cudaError_t error = check_fetched();
+  if (error == cudaSuccess) error = check_shape(config, kernel.kernel);
   if (error != cudaSuccess) return error;
   if (device_of_stream(config.stream) != chosen_device)
     REFUSE(cudaErrorInvalidResourceHandle, "a stream of device %d, the current device is %d",

@@ -1,6 +1,6 @@
 /**
- * Shared memory of a block: dynamic first, then the variables in the order in which the launch meets
- * them, with a redzone after each. It starts as NaN in every block.
+ * Shared memory of a block: dynamic first, then the variables in the order in which the launch
+ * meets them, with a redzone after each. It starts as NaN in every block.
  */
 #include <algorithm>
 #include <cstdlib>
@@ -25,11 +25,12 @@ std::vector<Block *> &blocks = *new std::vector<Block *>(); /**< of this launch 
 
 void show(Block *block, const Placed &p)
 {
-  unpoison(block->shared + p.offset, p.bytes);
-  fill_with_nan(block->shared + p.offset, p.bytes);
+  unpoison(block->shared + p.offset, p.bytes + kRedzone);
+  fill_with_nan(block->shared + p.offset, p.bytes + kRedzone);
+  poison(block->shared + p.offset + p.bytes, kRedzone);
 }
 
-/** Reserves a place; 0 bytes of redzone would let an overrun pass. */
+/** Reserves a place. */
 size_t place(size_t bytes, size_t alignment)
 {
   const size_t offset = (used + alignment - 1) / alignment * alignment;
@@ -66,12 +67,12 @@ void start_shared(Block *block)
 void *place_shared(SharedSite *site)
 {
   if (payload - running.shared_bytes + site->bytes_ > SHARED_WITHOUT_ASKING)
-    fail(cudaErrorInvalidConfiguration, CUDA_ON_CPU_HERE,
+    fail(cudaErrorInvalidConfiguration, cuda_on_cpu::Site::here(),
          "the kernel's variables in shared memory take more than %d bytes", SHARED_WITHOUT_ASKING);
   site->offset_ = place(site->bytes_, site->alignment_);
   site->launch_ = launch_number;
   if (payload > MOST_SHARED)
-    fail(cudaErrorInvalidConfiguration, CUDA_ON_CPU_HERE,
+    fail(cudaErrorInvalidConfiguration, cuda_on_cpu::Site::here(),
          "the block's shared memory takes %zu bytes, at most %d are there", payload, MOST_SHARED);
   for (Block *block : blocks) show(block, placed.back());
   return current->block->shared + site->offset_;

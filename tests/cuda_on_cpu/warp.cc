@@ -1,4 +1,5 @@
 /** Barriers of a block and exchanges of a warp. */
+#include "emulator.h"
 #include "machine.h"
 
 namespace cuda_on_cpu {
@@ -112,6 +113,7 @@ int barrier(bool predicate, const Site &site)
     wait_as(State::AT_BARRIER, site);
     return block->result;
   }
+  totals.barriers++;
   block->result = block->votes;
   block->votes = 0;
   block->ready.swap(block->waiting); /* everybody waited, so nobody was ready */
