@@ -91,7 +91,7 @@ APF_INSTANTIATE_REAL(load_frames);
 /* --- frames to samples ------------------------------------------------------------------------ */
 
 /** Frames low..high-1. */
-struct FrameRange {
+struct CoveringFrames {
   int64_t low, high;
 };
 
@@ -101,7 +101,7 @@ __device__ static int64_t divide_down(int64_t a, int64_t b)
 }
 
 /** The frames whose window covers a position. */
-__device__ static FrameRange touching(const StftShape &shape, int64_t position)
+__device__ static CoveringFrames touching(const StftShape &shape, int64_t position)
 {
   const int64_t at = position - shape.first_sample(0);
   const int64_t low = divide_down(at - shape.window, shape.hop) + 1;
@@ -114,14 +114,14 @@ __device__ static FrameRange touching(const StftShape &shape, int64_t position)
 struct Places {
   int64_t left, right;
   bool mirrored;
-  FrameRange range;
+  CoveringFrames range;
 };
 
 __device__ static void include(const StftShape &shape, int64_t position, Places *places)
 {
-  const FrameRange more = touching(shape, position);
+  const CoveringFrames more = touching(shape, position);
   if (more.low >= more.high) return;
-  FrameRange *range = &places->range;
+  CoveringFrames *range = &places->range;
   const bool first = range->low >= range->high;
   range->low = first || more.low < range->low ? more.low : range->low;
   range->high = first || more.high > range->high ? more.high : range->high;
@@ -204,7 +204,7 @@ __global__ void overlap_add_kernel(StftShape shape, Chunk chunk, int64_t low, in
     {
       const int64_t t = low + j;
       const Places places = places_of(shape, t);
-      const FrameRange range = places.range;
+      const CoveringFrames range = places.range;
       const int64_t first = range.low > chunk.frame ? range.low : chunk.frame;
       const int64_t last = range.high < end ? range.high : end;
       if (chunk.frame > 0 && first >= last) continue;
@@ -254,7 +254,7 @@ __global__ void inverse_scale_kernel(StftShape shape, real factor, const real *h
 {
   APF_GRID_LOOP(t, shape.T)
   {
-    const FrameRange range = touching(shape, t);
+    const CoveringFrames range = touching(shape, t);
     real sum = 0;
     for (int64_t f = range.low; f < range.high; f++) {
       const real w = load(hann + (t - shape.first_sample(f)));
