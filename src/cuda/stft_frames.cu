@@ -66,12 +66,10 @@ __global__ void load_frames_kernel(StftShape shape, Chunk chunk, int64_t signals
     const int64_t b = chunk.row + row / chunk.frames, f = chunk.frame + row % chunk.frames;
     const int64_t start = shape.first_sample(f);
     const real *from = x + b % signals * shape.T;
-    APF_GRID_LOOP(j, shape.n_fft / 2)
+    real *to = frames + row * shape.row();
+    APF_GRID_LOOP(i, shape.n_fft)
     {
-      const int64_t i = 2 * j - before;
-      store_bin(frames + row * shape.row(), j,
-                {windowed(shape, start, i, hann, from, scale),
-                 windowed(shape, start, i + 1, hann, from, scale)});
+      store(to + i, windowed(shape, start, i - before, hann, from, scale));
     }
   }
 }
@@ -82,7 +80,7 @@ apf_status load_frames(apf_context *ctx, const StftShape &shape, const Chunk &ch
 {
   const real *hann;
   APF_TRY(hann_window(ctx, shape.window, &hann));
-  const Sheet sheet = sheet_for(ctx, chunk.count(), shape.n_fft / 2);
+  const Sheet sheet = sheet_for(ctx, chunk.count(), shape.n_fft);
   return APF_LAUNCH(ctx, load_frames_kernel<real>, sheet.grid, sheet.threads, 0, shape, chunk,
                     signals, hann, x, scale, frames);
 }
