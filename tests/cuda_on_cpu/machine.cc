@@ -21,8 +21,10 @@ namespace {
 /* Threads in flight at once, at most: a block, or several small ones. */
 constexpr unsigned kThreadsInFlight = 2048;
 constexpr unsigned kBlocksInFlight = 6;
-/* Between two threads of a block, one time in this many another block goes on. */
-constexpr unsigned kStayInBlock = 16;
+/* Between two threads, one time in this many another block goes on. */
+constexpr unsigned kFairStay = 16, kUnfairStay = 256;
+/* Of an unfair launch's turns, one in this many goes to a random thread all the same. */
+constexpr unsigned kUnfairness = 64;
 /* Every poll is a turn of the scheduler: after this many without any change nothing will come. */
 constexpr uint64_t kFruitlessPolls = 300000;
 
@@ -42,6 +44,10 @@ Order order;
 std::vector<Block *> &slots = *new std::vector<Block *>(); /**< all that were ever made */
 std::vector<Block *> &in_flight = *new std::vector<Block *>();
 size_t turn; /**< whose block of in_flight runs */
+/* In half of the launches the thread that became ready last goes on, so that a warp runs as far as
+ * it can before the others move; a fair choice would let no warp get ahead by more than an
+ * exchange. */
+bool unfair;
 
 uint64_t &base_seed()
 {
@@ -104,6 +110,9 @@ void start_block(Block *block)
   block->waiting.clear();
   block->ready.resize(count);
   std::iota(block->ready.begin(), block->ready.end(), uint16_t(0));
+  if (unfair)
+    std::rotate(block->ready.begin(), block->ready.begin() + random_below(count),
+                block->ready.end());
   unsigned linear = 0;
   for (unsigned z = 0; z < d.z; z++)
     for (unsigned y = 0; y < d.y; y++)
@@ -112,11 +121,12 @@ void start_block(Block *block)
   start_shared(block);
 }
 
-/** Takes a random ready thread of the block out of its list. */
+/** Takes a ready thread of the block out of its list. */
 Thread *take_ready(Block *block)
 {
   std::vector<uint16_t> &ready = block->ready;
-  const size_t i = random_below(static_cast<uint32_t>(ready.size()));
+  const bool last = unfair && !chance(kUnfairness);
+  const size_t i = last ? ready.size() - 1 : random_below(static_cast<uint32_t>(ready.size()));
   Thread *t = &block->threads[ready[i]];
   ready[i] = ready.back();
   ready.pop_back();
@@ -128,7 +138,8 @@ Thread *pick()
 {
   if (in_flight.empty()) return nullptr;
   const size_t count = in_flight.size();
-  if (count > 1 && chance(kStayInBlock)) turn = random_below(static_cast<uint32_t>(count));
+  if (count > 1 && chance(unfair ? kUnfairStay : kFairStay))
+    turn = random_below(static_cast<uint32_t>(count));
   for (size_t i = 0; i < count; i++, turn++) {
     if (turn >= count) turn = 0;
     if (!in_flight[turn]->ready.empty()) return take_ready(in_flight[turn]);
@@ -280,6 +291,7 @@ void run_launch(const Launch &launch)
   first_tag = make_tag(next_number, 0);
   fruitless_polls = 0;
   mix_seed();
+  unfair = chance(2);
   forget_shared();
   order_blocks(static_cast<uint64_t>(launch.grid.x) * launch.grid.y * launch.grid.z);
   fill_slots();
@@ -306,6 +318,9 @@ void yield()
 {
   Fiber *self = current->fiber;
   make_ready(current);
+  /* not last in the list, or an unfair launch would choose it again and again */
+  std::vector<uint16_t> &ready = current->block->ready;
+  std::swap(ready.back(), ready[random_below(static_cast<uint32_t>(ready.size()))]);
   turn = random_below(static_cast<uint32_t>(in_flight.size()));
   go_on(self);
 }
