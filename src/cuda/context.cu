@@ -6,8 +6,7 @@
 
 namespace apf_cuda {
 
-/* --- errors ------------------------------------------------------------------------------------
- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 apf_status fail(apf_context *ctx, cudaError_t error, const char *function, const char *what)
 {
@@ -32,8 +31,7 @@ apf_status fail_launch(apf_context *ctx, cudaError_t error, const char *kernel, 
                   cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static apf_status allocate(apf_context *ctx, size_t bytes, void **out)
 {
@@ -145,8 +143,7 @@ apf_status blas(apf_context *ctx, cublasHandle_t *out)
   return APF_OK;
 }
 
-/* --- opening and closing -----------------------------------------------------------------------
- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static void close(apf_context *ctx)
 {

@@ -15,7 +15,7 @@ namespace apf_cuda {
 /* `v` is x, or y where core/maps.h says that backward needs that. */
 
 template <class real>
-struct Affine {
+struct AffineFunction {
   real p, q;
   __device__ real operator()(real x) const { return p * x + q; }
   __device__ real operator()(real dy, real) const { return p * dy; }
@@ -183,7 +183,7 @@ apf_status run_map(int map, const UnaryCall<real> &call)
     case APF_MAP_RECIPROCAL: return call.template on_y<Reciprocal>();
     case APF_MAP_POW: return run_pow(call);
     case APF_MAP_CLAMP: return call.template on_x<Clamp>();
-    default: return call.template on_x<Affine>();
+    default: return call.template on_x<AffineFunction>();
   }
 }
 

@@ -14,7 +14,7 @@
  *  no constructors. */
 #define APF_SHARED(name, ...) __shared__ __VA_ARGS__ name
 /** The launch's dynamic shared memory, 16-byte aligned. */
-#define APF_DYNAMIC_SHARED(name, ...)                              \
+#define APF_DYNAMIC_SHARED(name, ...)                                 \
   extern __shared__ __align__(16) unsigned char apf_dynamic_shared[]; \
   __VA_ARGS__ *const name = reinterpret_cast<__VA_ARGS__ *>(apf_dynamic_shared)
 
@@ -26,8 +26,8 @@ struct alignas(sizeof(T) * N) Pack {
   T v[N];
 };
 
-/* --- global memory ------------------------------------------------------------------------------ */
-/* `once`: nobody will read that line again soon, so that it does not push others out of the cache. */
+/* --- global memory ---------------------------------------------------------------------------- */
+/* `once`: nobody will read that line again soon, so it need not push others out of the cache. */
 
 template <class T>
 __device__ inline T load(const T *p)
@@ -58,7 +58,8 @@ template <class T>
 __device__ inline void store_once(T *p, const T &v)
 {
   static_assert(sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
-  if constexpr (sizeof(T) == 4) __stcs(reinterpret_cast<int *>(p), reinterpret_cast<const int &>(v));
+  if constexpr (sizeof(T) == 4)
+    __stcs(reinterpret_cast<int *>(p), reinterpret_cast<const int &>(v));
   if constexpr (sizeof(T) == 8)
     __stcs(reinterpret_cast<int2 *>(p), reinterpret_cast<const int2 &>(v));
   if constexpr (sizeof(T) == 16)
@@ -82,7 +83,7 @@ __device__ inline void async_wait()
   __pipeline_wait_prior(N);
 }
 
-/* --- words through which blocks talk ------------------------------------------------------------ */
+/* --- words through which blocks talk ---------------------------------------------------------- */
 /* What one block publishes for others goes through store_relaxed, then one store_release of a flag;
  * readers load_acquire the flag, then load_relaxed. Nothing else orders memory between blocks. */
 
