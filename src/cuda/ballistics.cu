@@ -54,8 +54,7 @@ __device__ inline double initial_state(const real *zi, int64_t b)
   return zi ? load(zi + b) : 0;
 }
 
-/* --- many sequences: a lane each ----------------------------------------------------------------
- */
+/* --- many sequences: a lane each -------------------------------------------------------------- */
 
 enum { STAGES = 4 }; /* tiles on their way from memory while one is worked on, and that one */
 
@@ -106,8 +105,7 @@ __global__ void __launch_bounds__(WARP)
   if (zf && b < B) store(zf + b, static_cast<real>(state));
 }
 
-/* --- few long sequences: a block each -----------------------------------------------------------
- */
+/* --- few long sequences: a block each --------------------------------------------------------- */
 
 enum { POLICY_THREADS = 256, POLICY_WARPS = POLICY_THREADS / WARP };
 enum { MOST_ROUNDS = 32 }; /* of the iteration, before a tile is run sample by sample */

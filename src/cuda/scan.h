@@ -32,8 +32,7 @@ namespace apf_cuda {
 enum : unsigned { ALL_LANES = 0xffffffffu };
 enum { WARP = 32 };
 
-/* --- types of several words --------------------------------------------------------------------
- */
+/* --- types of several words ------------------------------------------------------------------- */
 
 template <class T, class Move>
 __device__ inline T move_words(const T &value, Move move)
@@ -86,8 +85,7 @@ __device__ inline T fetch(const T *from)
   return value;
 }
 
-/* --- maps ---------------------------------------------------------------------------------------
- */
+/* --- maps ------------------------------------------------------------------------------------- */
 
 /** v -> gain v + offset */
 template <class S>
@@ -143,8 +141,7 @@ __device__ inline Segment<Map> then(const Segment<Map> &first, const Segment<Map
   return {then(first.map, second.map), first.fresh};
 }
 
-/* --- within a warp ------------------------------------------------------------------------------
- */
+/* --- within a warp ---------------------------------------------------------------------------- */
 
 template <class Map>
 struct WarpScan {
@@ -174,8 +171,7 @@ __device__ inline WarpScan<Map> scan_warp(const Segment<Map> &mine)
   return scan;
 }
 
-/* --- within a block -----------------------------------------------------------------------------
- */
+/* --- within a block --------------------------------------------------------------------------- */
 
 template <class Map, int WARPS>
 struct BlockScanShared {
@@ -212,8 +208,7 @@ struct BlockScan {
   }
 };
 
-/* --- between blocks -----------------------------------------------------------------------------
- */
+/* --- between blocks --------------------------------------------------------------------------- */
 
 /** A block's turn: blocks take tiles in the order in which they start, so that all earlier tiles
  * are under way. */
