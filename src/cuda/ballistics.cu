@@ -20,6 +20,7 @@
  * Backward the branches are known: a pass of smoother.h, which sums dat and drt as it goes.
  */
 #include "cuda/smoother.h"
+#include "cuda/tuning.h"
 
 namespace apf_cuda {
 
@@ -54,8 +55,7 @@ __device__ inline double initial_state(const real *zi, int64_t b)
   return zi ? load(zi + b) : 0;
 }
 
-/* --- many sequences: a lane each ----------------------------------------------------------------
- */
+/* --- many sequences: a lane each -------------------------------------------------------------- */
 
 enum { STAGES = 4 }; /* tiles on their way from memory while one is worked on, and that one */
 
@@ -106,8 +106,7 @@ __global__ void __launch_bounds__(WARP)
   if (zf && b < B) store(zf + b, static_cast<real>(state));
 }
 
-/* --- few long sequences: a block each -----------------------------------------------------------
- */
+/* --- few long sequences: a block each --------------------------------------------------------- */
 
 enum { POLICY_THREADS = 256, POLICY_WARPS = POLICY_THREADS / WARP };
 enum { MOST_ROUNDS = 32 }; /* of the iteration, before a tile is run sample by sample */
@@ -249,14 +248,6 @@ __global__ void __launch_bounds__(POLICY_THREADS)
   if (zf && threadIdx.x == 0) store(zf + b, static_cast<real>(state));
 }
 
-/** Alone, a lane takes some ten times as long over a sample as a block does, but a multiprocessor
- *  runs the lanes of hundreds of sequences at once, and only a few of the blocks. */
-bool worth_a_block_each(const apf_context *ctx, int64_t B, int64_t T)
-{
-  enum { SHORTEST = 2048, SEQUENCES = 8 }; /* the latter a multiprocessor */
-  return T >= SHORTEST && B <= static_cast<int64_t>(SEQUENCES) * device(ctx)->multiprocessors;
-}
-
 }  // namespace
 
 template <class real>
@@ -264,7 +255,7 @@ apf_status ballistics_forward(apf_context *ctx, int64_t B, int64_t T, const real
                               const real *at, const real *rt, real *y, real *zf)
 {
   if (T == 0) return pass_on(ctx, B, zi, zf);
-  if (worth_a_block_each(ctx, B, T))
+  if (choose_ballistics_strategy(ctx, B, T) == BallisticsStrategy::policy)
     return APF_LAUNCH(ctx, ballistics_policy_kernel<real>, static_cast<unsigned>(B), POLICY_THREADS,
                       0, T, x, zi, at, rt, y, zf);
   return APF_LAUNCH(ctx, ballistics_sequences_kernel<real>,

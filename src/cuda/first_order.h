@@ -34,8 +34,7 @@ namespace apf_cuda {
 
 enum { SCAN_THREADS = 256, SCAN_WARPS = SCAN_THREADS / WARP, SCAN_PACKS = 2 };
 
-/* --- where the samples of a thread lie ----------------------------------------------------------
- */
+/* --- where the samples of a thread lie -------------------------------------------------------- */
 
 /** Sizes of a scan, and the flags and entries through which its tiles talk. */
 template <class Map, int SUMS>
@@ -45,7 +44,7 @@ struct ScanPlan {
   uint32_t *tickets, *flags;
   int64_t flag_count;
   LookBack<Map> states;
-  LookBack<Sums<SUMS>> sums;
+  LookBack<Sums<(SUMS > 0 ? SUMS : 1)>> sums; /* unused without sums */
 };
 
 template <class S, bool REVERSE>
@@ -57,8 +56,7 @@ struct ScanTile {
   int64_t begin, n, T;
   int64_t row, t; /* of `begin` */
   bool aligned;
-  /* Bit j V + v: sample v of pack j exists, is the first or the last of its sequence as time runs.
-   */
+  /* Bit j V + v: sample v of pack j exists; is the first, the last of its sequence as time runs. */
   unsigned exists, starts, ends;
 
   template <class Plan>
@@ -89,8 +87,8 @@ struct ScanTile {
   }
   __device__ int64_t index(int j) const { return begin + offset(j); }
 
-  /** Sequences that end between the tile's beginning and a sample. Few are longer than a tile: a
-   *  long division is needed only where all numbers are small. */
+  /** Sequences that end between the tile's beginning and a sample. Where these are shorter than a
+   *  tile the numbers are small, and otherwise nothing is divided. */
   __device__ unsigned rows_before(int j, int v) const
   {
     const int64_t time = t + offset(j) + v;
@@ -187,8 +185,7 @@ struct ScanTile {
   }
 };
 
-/* --- the kernel ---------------------------------------------------------------------------------
- */
+/* --- the kernel ------------------------------------------------------------------------------- */
 
 template <class Map>
 using PackMaps = Segment<Map>[SCAN_PACKS];
@@ -298,8 +295,8 @@ __global__ void __launch_bounds__(SCAN_THREADS, Rule::BLOCKS)
     first_order_kernel(const Rule rule, const ScanPlan<typename Rule::Map, Rule::SUMS> plan)
 {
   APF_SHARED(turn, Turn);
-  const uint32_t turn_taken = gridDim.x > 1 ? take_tile(plan.tickets, turn) : 0;
-  const ScanTile<typename Rule::Signal, Rule::REVERSE> tile(plan, turn_taken);
+  const uint32_t taken = gridDim.x > 1 ? take_tile(plan.tickets, turn) : 0;
+  const ScanTile<typename Rule::Signal, Rule::REVERSE> tile(plan, taken);
   typename Rule::Values values;
   rule.load(tile, values);
   run_states(rule, tile, plan.states, turn, values);
@@ -308,49 +305,56 @@ __global__ void __launch_bounds__(SCAN_THREADS, Rule::BLOCKS)
   if (gridDim.x > 1) clear_flags(plan.flags, plan.flag_count, turn);
 }
 
-/* --- the launch ---------------------------------------------------------------------------------
- */
+/* --- the launch ------------------------------------------------------------------------------- */
 
-/** Entries of the look-back in the workspace, each array on a boundary of its own. */
-template <class Map>
-inline size_t place_look_back(int64_t tiles, uint32_t *known, char *workspace, size_t offset,
-                              LookBack<Map> *out)
+/** Room of an array of the look-back, an entry a tile: each begins on a boundary of its own. */
+template <class Entry>
+inline size_t look_back_bytes(int64_t tiles)
 {
-  const auto room = [=](size_t each) { return (each * static_cast<size_t>(tiles) + 63) / 64 * 64; };
-  out->known = known;
-  out->maps = reinterpret_cast<Map *>(workspace + offset);
-  offset += room(sizeof(Map));
-  out->states = reinterpret_cast<typename Map::State *>(workspace + offset);
-  return offset + room(sizeof(typename Map::State));
+  return (sizeof(Entry) * static_cast<size_t>(tiles) + 63) / 64 * 64;
+}
+
+/** Takes the entries of a look-back from `*memory` on. */
+template <class Map>
+inline void place_look_back(int64_t tiles, char **memory, LookBack<Map> *out)
+{
+  out->maps = reinterpret_cast<Map *>(*memory);
+  *memory += look_back_bytes<Map>(tiles);
+  out->states = reinterpret_cast<typename Map::State *>(*memory);
+  *memory += look_back_bytes<typename Map::State>(tiles);
+}
+
+/** Flags and entries of several tiles. */
+template <class Map, int SUMS>
+apf_status prepare_look_back(apf_context *ctx, ScanPlan<Map, SUMS> *plan)
+{
+  enum { TICKETS = 2 };
+  const int64_t tiles = plan->tiles;
+  plan->flag_count = TICKETS + (SUMS > 0 ? 2 : 1) * tiles;
+  APF_TRY(flags(ctx, static_cast<size_t>(plan->flag_count), &plan->flags));
+  plan->tickets = plan->flags;
+  plan->states.known = plan->flags + TICKETS;
+  plan->sums.known = plan->states.known + tiles;
+  (SUMS > 0 ? plan->sums.left : plan->states.left) = plan->tickets + 1;
+  size_t bytes = look_back_bytes<Map>(tiles) + look_back_bytes<typename Map::State>(tiles);
+  if constexpr (SUMS > 0) bytes += 2 * look_back_bytes<Sums<SUMS>>(tiles);
+  void *workspace;
+  APF_TRY(apf_workspace(ctx, bytes, &workspace));
+  char *memory = static_cast<char *>(workspace);
+  place_look_back(tiles, &memory, &plan->states);
+  if constexpr (SUMS > 0) place_look_back(tiles, &memory, &plan->sums);
+  return APF_OK;
 }
 
 /** Runs a rule over B > 0 sequences of T > 0 samples. `aligned`: see is_aligned(). */
 template <class Rule>
 apf_status scan_sequences(apf_context *ctx, int64_t B, int64_t T, bool aligned, const Rule &rule)
 {
-  using Plan = ScanPlan<typename Rule::Map, Rule::SUMS>;
-  enum { TICKETS = 2, LOOK_BACKS = Rule::SUMS > 0 ? 2 : 1 };
-  Plan plan = {};
+  ScanPlan<typename Rule::Map, Rule::SUMS> plan = {};
   plan.n = B * T, plan.T = T;
   plan.tiles = divide_up(B * T, ScanTile<typename Rule::Signal, Rule::REVERSE>::SIZE);
   plan.aligned = aligned;
-  if (plan.tiles > 1) {
-    plan.flag_count = TICKETS + LOOK_BACKS * plan.tiles;
-    APF_TRY(flags(ctx, static_cast<size_t>(plan.flag_count), &plan.flags));
-    plan.tickets = plan.flags;
-    (Rule::SUMS > 0 ? plan.sums.left : plan.states.left) = plan.tickets + 1;
-    uint32_t *known = plan.flags + TICKETS;
-    /* Placed twice: without memory, to know how much, and in it. */
-    char *workspace = nullptr;
-    for (int pass = 0; pass < 2; pass++) {
-      size_t bytes = place_look_back(plan.tiles, known, workspace, 0, &plan.states);
-      if (Rule::SUMS > 0)
-        bytes = place_look_back(plan.tiles, known + plan.tiles, workspace, bytes, &plan.sums);
-      void *memory = workspace;
-      if (pass == 0) APF_TRY(apf_workspace(ctx, bytes, &memory));
-      workspace = static_cast<char *>(memory);
-    }
-  }
+  if (plan.tiles > 1) APF_TRY(prepare_look_back(ctx, &plan));
   return APF_LAUNCH(ctx, first_order_kernel<Rule>, dim3(static_cast<unsigned>(plan.tiles)),
                     SCAN_THREADS, 0, rule, plan);
 }

@@ -23,7 +23,9 @@ namespace {
 
 /** As many blocks a multiprocessor as leave each thread the registers that it needs. */
 template <class S, bool CONSTANT>
-inline constexpr int scan_blocks = std::is_same_v<S, float> && !CONSTANT ? 4 : 3;
+inline constexpr int scan_blocks = sizeof(S) == 16                         ? 2
+                                   : std::is_same_v<S, float> && !CONSTANT ? 4
+                                                                           : 3;
 
 /** Coefficients: one a sample or one a sequence. */
 template <class S, bool CONSTANT, class Tile>

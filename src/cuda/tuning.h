@@ -13,7 +13,7 @@ enum class AllpoleStrategy { sequences, scan, taps };
  * their registers:
  *
  *   taps       orders above: a warp per sequence
- *   sequences  a thread per sequence, 32 in a block: once there is a block for every multiprocessor,
+ *   sequences  a thread per sequence, 32 in a block: once there is one for every multiprocessor,
  *              or where a sequence is too short to be worth cutting
  *   scan       a thread per span of time: M times the arithmetic, but any number of sequences
  */
@@ -25,6 +25,24 @@ inline AllpoleStrategy choose_allpole_strategy(const apf_context *ctx, int64_t B
   if (T <= SHORT || B >= static_cast<int64_t>(device(ctx)->multiprocessors) * SEQUENCES_A_BLOCK)
     return AllpoleStrategy::sequences;
   return AllpoleStrategy::scan;
+}
+
+enum class BallisticsStrategy { sequences, policy };
+
+/**
+ * How attack and release smoothing runs forward:
+ *
+ *   policy     a block per sequence, which guesses branches and corrects them: while the sequences
+ *              are few and fill a tile. A lane alone takes some ten times as long over a sample
+ *   sequences  a lane per sequence: a multiprocessor holds those of hundreds of sequences at once,
+ *              but only a few blocks
+ */
+inline BallisticsStrategy choose_ballistics_strategy(const apf_context *ctx, int64_t B, int64_t T)
+{
+  enum { SHORT = 2048, SEQUENCES_A_MULTIPROCESSOR = 8 };
+  const int64_t few =
+      static_cast<int64_t>(device(ctx)->multiprocessors) * SEQUENCES_A_MULTIPROCESSOR;
+  return T >= SHORT && B <= few ? BallisticsStrategy::policy : BallisticsStrategy::sequences;
 }
 
 }  // namespace apf_cuda
