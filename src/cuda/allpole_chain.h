@@ -68,7 +68,8 @@ __device__ inline ChainTile take_tile(const Chain<S> &chain, Shared *shared)
   return {b, rank, b * chain.tiles + rank};
 }
 
-/* --- within a warp ------------------------------------------------------------------------------ */
+/* --- within a warp ------------------------------------------------------------------------------
+ */
 
 template <class S>
 __device__ inline S shuffle_up(S v, int delta)
@@ -98,7 +99,8 @@ __device__ inline AffineMap<M, S> scan_warp(AffineMap<M, S> map)
   return map;
 }
 
-/* --- within a block: its first warp ------------------------------------------------------------- */
+/* --- within a block: its first warp -------------------------------------------------------------
+ */
 
 /** Maps in shared memory, an entry a lane: out = first, then `then`. */
 template <int M, class S>
@@ -128,7 +130,8 @@ __device__ inline const AffineMap<M, S> &tile_map(ChainShared<M, S, WARPS> *shar
   return *map;
 }
 
-/* --- between blocks: their first warps ----------------------------------------------------------- */
+/* --- between blocks: their first warps -----------------------------------------------------------
+ */
 
 /** All lanes together; the values are the same for all. */
 template <class S>
@@ -201,7 +204,8 @@ __device__ inline void look_back(const Chain<S> &chain, const ChainTile &tile,
   }
 }
 
-/* --- all of it ---------------------------------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------------------------------
+ */
 
 template <int M, class S>
 __device__ inline void copy_state(const S (&from)[M], S (&to)[M])

@@ -38,7 +38,8 @@ __host__ __device__ constexpr int row_stride(int width)
   return width | 1;
 }
 
-/** Calls f(row, k) over the `width` words of each of ROWS rows, blockDim.x = ROWS of them at once. */
+/** Calls f(row, k) over the `width` words of each of ROWS rows, blockDim.x = ROWS of them at once.
+ */
 template <int ROWS, int WIDTH, class Function>
 __device__ inline void for_words(const Function &f)
 {

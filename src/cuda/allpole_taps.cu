@@ -10,8 +10,8 @@
  *   backward  dx_j is complete: lanes l < j take conj(a_{j,j-l}) dx_j off theirs
  *
  * so that a sample waits for one shuffle and one multiply-add whatever the order. Tiles come into
- * shared memory by asynchronous copies, one ahead of the arithmetic; rows of coefficients are an odd
- * number of scalars apart. Each array is touched once, but for the M past outputs in front of a
+ * shared memory by asynchronous copies, one ahead of the arithmetic; rows of coefficients are an
+ * odd number of scalars apart. Each array is touched once, but for the M past outputs in front of a
  * block, which backward and forward mode read again. Frames are interpolated into the tile, and
  * their gradients summed from it, lane by tap.
  *
@@ -103,7 +103,8 @@ __device__ S *sequence(S *array, int64_t size)
   return array ? array + blockIdx.x * size : nullptr;
 }
 
-/* --- frames ------------------------------------------------------------------------------------ */
+/* --- frames ------------------------------------------------------------------------------------
+ */
 
 /** Two frames, each lane holding its taps lane, lane + 32, ... */
 template <class S>
@@ -196,7 +197,8 @@ __device__ void sum_gradient_rows(const Frames &frames, int64_t t, int n, int M,
   }
 }
 
-/* --- forward ----------------------------------------------------------------------------------- */
+/* --- forward -----------------------------------------------------------------------------------
+ */
 
 template <class S>
 struct ForwardTile {
@@ -266,10 +268,18 @@ __global__ void __launch_bounds__(WARP, 16)
   APF_DYNAMIC_SHARED(memory, S);
   const int lane = lane_id(), M = static_cast<int>(all.M);
   const int64_t T = all.T, set = all.F * M;
-  const AllpoleForward<S> p = {1, T, all.F, M, sequence(all.x, T), sequence(all.a, set),
-                               sequence(all.zi, M), sequence(all.a_dot, set),
-                               sequence(all.y_past, T), sequence(all.zi_past, M),
-                               sequence(all.y, T), sequence(all.zf, M)};
+  const AllpoleForward<S> p = {1,
+                               T,
+                               all.F,
+                               M,
+                               sequence(all.x, T),
+                               sequence(all.a, set),
+                               sequence(all.zi, M),
+                               sequence(all.a_dot, set),
+                               sequence(all.y_past, T),
+                               sequence(all.zi_past, M),
+                               sequence(all.y, T),
+                               sequence(all.zf, M)};
   TapPair<S> pair = {p.a, -1, {}, {}}, pair_dot = {p.a_dot, -1, {}, {}};
   S *line = memory + 2 * in.tile;
   for (int j = lane; j < M; j += WARP)
@@ -286,8 +296,7 @@ __global__ void __launch_bounds__(WARP, 16)
       load_forward_tile(p, in, t + in.length, forward_tile(in, memory, buffer ^ 1));
     async_commit();
     if (p.F != T) interpolate_rows(frames, t, n, M, in.stride, &pair, tile.a);
-    if (p.F != T && p.a_dot)
-      interpolate_rows(frames, t, n, M, in.stride, &pair_dot, tile.a_dot);
+    if (p.F != T && p.a_dot) interpolate_rows(frames, t, n, M, in.stride, &pair_dot, tile.a_dot);
     async_wait<1>();
     __syncthreads();
     const S y = filter_tile(p, in, n, tile, line);
@@ -301,7 +310,8 @@ __global__ void __launch_bounds__(WARP, 16)
   for (int j = lane; p.zf && j < M; j += WARP) store(p.zf + j, line[HISTORY - 1 - j]);
 }
 
-/* --- backward ---------------------------------------------------------------------------------- */
+/* --- backward ----------------------------------------------------------------------------------
+ */
 
 template <class S>
 struct BackwardTile {
@@ -374,9 +384,18 @@ __global__ void __launch_bounds__(WARP, 16)
   APF_DYNAMIC_SHARED(memory, S);
   const int lane = lane_id(), M = static_cast<int>(all.M);
   const int64_t T = all.T, set = all.F * M;
-  const AllpoleBackward<S> p = {1, T, all.F, M, sequence(all.dy, T), sequence(all.dzf, M),
-                                sequence(all.a, set), sequence(all.zi, M), sequence(all.y, T),
-                                sequence(all.dx, T), sequence(all.da, set), sequence(all.dzi, M)};
+  const AllpoleBackward<S> p = {1,
+                                T,
+                                all.F,
+                                M,
+                                sequence(all.dy, T),
+                                sequence(all.dzf, M),
+                                sequence(all.a, set),
+                                sequence(all.zi, M),
+                                sequence(all.y, T),
+                                sequence(all.dx, T),
+                                sequence(all.da, set),
+                                sequence(all.dzi, M)};
   TapPair<S> pair = {p.a, -1, {}, {}};
   TapGradients<S> gradients = {p.da, frames.count > 2 ? frames.count - 2 : 0, {}, {}};
   S *later = memory + 2 * in.tile, *dx = later + HISTORY;
@@ -390,8 +409,7 @@ __global__ void __launch_bounds__(WARP, 16)
   for (int64_t t = last; t >= 0; t -= in.length, buffer ^= 1) {
     const BackwardTile<S> tile = backward_tile(in, memory, buffer);
     const int n = static_cast<int>(T - t < in.length ? T - t : in.length);
-    if (t > 0)
-      load_backward_tile(p, in, t - in.length, backward_tile(in, memory, buffer ^ 1));
+    if (t > 0) load_backward_tile(p, in, t - in.length, backward_tile(in, memory, buffer ^ 1));
     async_commit();
     if (p.F != T) interpolate_rows(frames, t, n, M, in.stride, &pair, tile.a);
     async_wait<1>();
@@ -429,7 +447,8 @@ Layout layout_for(const apf_context *ctx, size_t scalar_bytes, int M, int sets, 
 
 }  // namespace
 
-/* --- launches ---------------------------------------------------------------------------------- */
+/* --- launches ----------------------------------------------------------------------------------
+ */
 
 template <class S>
 apf_status allpole_forward_taps(apf_context *ctx, const AllpoleForward<S> &p)
@@ -439,8 +458,8 @@ apf_status allpole_forward_taps(apf_context *ctx, const AllpoleForward<S> &p)
   const Layout in =
       layout_for(ctx, sizeof(S), static_cast<int>(p.M), tangent ? 2 : 1, tangent, KEPT);
   return APF_LAUNCH(ctx, forward_taps_kernel<S>, static_cast<unsigned>(p.B), WARP,
-                    static_cast<size_t>(2 * in.tile + KEPT) * sizeof(S), p,
-                    make_frames(p.F, p.T), in);
+                    static_cast<size_t>(2 * in.tile + KEPT) * sizeof(S), p, make_frames(p.F, p.T),
+                    in);
 }
 
 template <class S>
@@ -449,8 +468,8 @@ apf_status allpole_backward_taps(apf_context *ctx, const AllpoleBackward<S> &p)
   enum { KEPT = HISTORY + WARP };
   const Layout in = layout_for(ctx, sizeof(S), static_cast<int>(p.M), 1, true, KEPT);
   return APF_LAUNCH(ctx, backward_taps_kernel<S>, static_cast<unsigned>(p.B), WARP,
-                    static_cast<size_t>(2 * in.tile + KEPT) * sizeof(S), p,
-                    make_frames(p.F, p.T), in);
+                    static_cast<size_t>(2 * in.tile + KEPT) * sizeof(S), p, make_frames(p.F, p.T),
+                    in);
 }
 
 template apf_status allpole_forward_taps(apf_context *, const AllpoleForward<float> &);

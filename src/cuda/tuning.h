@@ -13,9 +13,9 @@ enum class AllpoleStrategy { sequences, scan, taps };
  * their registers:
  *
  *   taps       orders above: a warp per sequence
- *   sequences  a thread per sequence, 32 in a block: once there is a block for every multiprocessor,
- *              or where a sequence is too short to be worth cutting
- *   scan       a thread per span of time: M times the arithmetic, but any number of sequences
+ *   sequences  a thread per sequence, 32 in a block: once there is a block for every
+ * multiprocessor, or where a sequence is too short to be worth cutting scan       a thread per span
+ * of time: M times the arithmetic, but any number of sequences
  */
 inline AllpoleStrategy choose_allpole_strategy(const apf_context *ctx, int64_t B, int64_t T,
                                                int64_t M, int64_t largest)
