@@ -18,10 +18,8 @@ static void print_backend(const char *name, apf_backend backend)
   apf_context *ctx = NULL;
   if (apf_context_create(&options, &ctx) != APF_OK)
     printf("%-10s not available: %s\n", name, apf_last_error(NULL));
-  else if (backend == APF_CPU)
-    printf("%-10s %s kernels, %d threads\n", name, apf_context_simd(ctx), apf_context_threads(ctx));
   else
-    printf("%-10s available\n", name);
+    printf("%-10s %s\n", name, apf_context_description(ctx));
   apf_context_destroy(ctx);
 }
 

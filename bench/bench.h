@@ -41,7 +41,9 @@ typedef struct bench_case bench_case;
 
 typedef struct bench_result {
   bench_shape shape;
+  apf_backend backend;
   const char *simd; /* of the CPU kernels; "cuda" */
+  char where[200];  /* what the context says of itself */
   int threads;
   double error;       /* largest of the relative errors against the plain loops */
   double bytes;       /* that must move, each array once */
@@ -76,7 +78,8 @@ BENCH_DECLARE(f64)
 /** Checks, warms up, measures; `result` gets everything. Complains on stderr when it fails. */
 bool bench_measure(const bench_shape *shape, apf_context *ctx, int repeats, bench_result *result);
 
-void bench_print_heading(const bench_options *options);
+/** `where`: the description of a context on each backend that is measured. */
+void bench_print_heading(const bench_options *options, const char *where);
 void bench_print_result(const bench_result *result);
 bool bench_write_json(const bench_options *options, const bench_result *results, int count);
 

@@ -1,6 +1,7 @@
 /** allpole_bench: times the operators. See options.c for its help. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 
@@ -61,16 +62,40 @@ static void measure_all(bench_run *run, apf_context *ctx)
       measure_operator(run, (int)o->op.values[op], (apf_dtype)o->dtype.values[dtype], ctx);
 }
 
-static void measure_in_context(bench_run *run, const apf_context_options *wanted)
+static apf_context *open_context(const apf_context_options *wanted, int *failed)
 {
   apf_context *ctx = NULL;
-  if (apf_context_create(wanted, &ctx) == APF_OK) {
-    measure_all(run, ctx);
-  } else {
-    fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
-    run->failed++;
-  }
+  if (apf_context_create(wanted, &ctx) == APF_OK) return ctx;
+  fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
+  ++*failed;
+  return NULL;
+}
+
+static void measure_in_context(bench_run *run, const apf_context_options *wanted)
+{
+  apf_context *ctx = open_context(wanted, &run->failed);
+  if (ctx) measure_all(run, ctx);
   apf_context_destroy(ctx);
+}
+
+/** The heading names processor and device before anything is measured. */
+static void print_heading(bench_run *run)
+{
+  const bench_options *o = run->options;
+  char where[500] = "";
+  FOR_EACH (o->backend, i) {
+    apf_context_options wanted;
+    apf_context_options_init(&wanted);
+    wanted.backend = (apf_backend)o->backend.values[i];
+    wanted.threads = (int)o->threads.values[0];
+    apf_context *ctx = open_context(&wanted, &run->failed);
+    const size_t used = strlen(where);
+    if (ctx)
+      snprintf(where + used, sizeof where - used, "%s%s", used ? "; " : "",
+               apf_context_description(ctx));
+    apf_context_destroy(ctx);
+  }
+  bench_print_heading(o, where);
 }
 
 int main(int argc, char **argv)
@@ -80,7 +105,7 @@ int main(int argc, char **argv)
   if (exit_status >= 0) return exit_status;
 
   bench_run run = {&options, NULL, 0, 0};
-  bench_print_heading(&options);
+  print_heading(&run);
   FOR_EACH (options.backend, backend)
     FOR_EACH (options.threads, threads)
       FOR_EACH (options.simd, simd) {

@@ -164,7 +164,9 @@ bool bench_measure(const bench_shape *shape, apf_context *ctx, int repeats, benc
   const typed_case *typed = &typed_cases[shape->dtype];
   memset(result, 0, sizeof *result);
   result->shape = *shape;
+  result->backend = apf_context_backend(ctx);
   result->simd = apf_context_simd(ctx);
+  snprintf(result->where, sizeof result->where, "%s", apf_context_description(ctx));
   result->threads = apf_context_threads(ctx);
 
   bench_case *c = typed->create(shape, ctx);

@@ -29,13 +29,13 @@ static void today(char *text, size_t size)
   if (!gmtime_r(&seconds, &parts) || !strftime(text, size, "%Y-%m-%d", &parts)) text[0] = '\0';
 }
 
-void bench_print_heading(const bench_options *options)
+void bench_print_heading(const bench_options *options, const char *where)
 {
   char model[200], date[20];
   cpu_model(model, sizeof model);
   today(date, sizeof date);
-  printf("%s, %ld cores; allpole %s%s%s; %s; medians of %d runs\n\n", model,
-         sysconf(_SC_NPROCESSORS_ONLN), apf_version(), options->commit ? " at " : "",
+  printf("%s, %ld cores; %s; allpole %s%s%s; %s; medians of %d runs\n\n", model,
+         sysconf(_SC_NPROCESSORS_ONLN), where, apf_version(), options->commit ? " at " : "",
          options->commit ? options->commit : "", date, options->repeats);
   printf(
       "| op | pass | dtype | B | T | F | M | simd | threads | ns/sample | Msamples/s | GB/s |"
@@ -57,20 +57,21 @@ void bench_print_result(const bench_result *r)
 
 static void write_result(FILE *file, const bench_result *r)
 {
-  fprintf(
-      file,
-      "    {\"op\": \"%s\", \"pass\": \"%s\", \"dtype\": \"%s\", \"backend\": \"cpu\", \"B\": %lld,"
-      " \"T\": %lld, \"F\": %lld, \"M\": %lld,\n"
-      "     \"simd\": \"%s\", \"threads\": %d, \"error\": %.3g, \"samples\": %.0f, \"bytes\": "
-      "%.0f,\n"
-      "     \"seconds\": %.6g, \"quartiles\": [%.6g, %.6g], \"copy_seconds\": %.6g,\n"
-      "     \"ns_per_sample\": %.5g, \"samples_per_second\": %.5g, \"bytes_per_second\": %.5g,"
-      " \"share_of_copy\": %.4g}",
-      bench_operator_name(r->shape.op), bench_pass_name(r->shape.pass),
-      bench_dtype_name(r->shape.dtype), (long long)r->shape.B, (long long)r->shape.T,
-      (long long)r->shape.F, (long long)r->shape.M, r->simd, r->threads, r->error, r->samples,
-      r->bytes, r->seconds, r->quartile[0], r->quartile[1], r->copy, 1e9 * r->seconds / r->samples,
-      r->samples / r->seconds, r->bytes / r->seconds, r->share);
+  fprintf(file,
+          "    {\"op\": \"%s\", \"pass\": \"%s\", \"dtype\": \"%s\", \"backend\": \"%s\", "
+          "\"where\": \"%s\", \"B\": %lld,"
+          " \"T\": %lld, \"F\": %lld, \"M\": %lld,\n"
+          "     \"simd\": \"%s\", \"threads\": %d, \"error\": %.3g, \"samples\": %.0f, \"bytes\": "
+          "%.0f,\n"
+          "     \"seconds\": %.6g, \"quartiles\": [%.6g, %.6g], \"copy_seconds\": %.6g,\n"
+          "     \"ns_per_sample\": %.5g, \"samples_per_second\": %.5g, \"bytes_per_second\": %.5g,"
+          " \"share_of_copy\": %.4g}",
+          bench_operator_name(r->shape.op), bench_pass_name(r->shape.pass),
+          bench_dtype_name(r->shape.dtype), r->backend == APF_CUDA ? "cuda" : "cpu", r->where,
+          (long long)r->shape.B, (long long)r->shape.T, (long long)r->shape.F,
+          (long long)r->shape.M, r->simd, r->threads, r->error, r->samples, r->bytes, r->seconds,
+          r->quartile[0], r->quartile[1], r->copy, 1e9 * r->seconds / r->samples,
+          r->samples / r->seconds, r->bytes / r->seconds, r->share);
 }
 
 bool bench_write_json(const bench_options *options, const bench_result *results, int count)

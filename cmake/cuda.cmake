@@ -1,13 +1,14 @@
 # The CUDA backend: ON compiles src/cuda/*.cu with nvcc, EMULATE as C++ over tests/cuda_on_cpu, OFF
 # leaves src/cuda/none.c. Sets apf_cuda_objects's sources from the list of operators.
 
-set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu src/cuda/recording.cu
-  src/cuda/allpole_scan.cu
-  src/cuda/allpole_sequences.cu src/cuda/allpole_taps.cu)
+set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu src/cuda/recording.cu)
+# What several operators share, or what fills a file of its own.
+foreach(module allpole_scan allpole_sequences allpole_taps cache fft mel response spectral
+        stft_frames tables)
+  list(APPEND APF_CUDA_SOURCES src/cuda/${module}.cu)
+endforeach()
 foreach(name ${APF_OPERATORS})
-  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/src/cuda/${name}.cu)
-    list(APPEND APF_CUDA_SOURCES src/cuda/${name}.cu)
-  endif()
+  list(APPEND APF_CUDA_SOURCES src/cuda/${name}.cu)
 endforeach()
 
 if(APF_CUDA STREQUAL "ON")

@@ -20,7 +20,8 @@ TEST_P(Accumulate, AccumulateAddsAlsoToItself)
 
 TEST_P(Accumulate, BadArgumentsAreNamed)
 {
-  double x[4] = {0}, y[4] = {0};
+  Array<double> x_memory(ctx, 4), y_memory(ctx, 4);
+  double *x = x_memory.data(), *y = y_memory.data();
 
   expect_failure(ctx, op::accumulate<double>(ctx, -2, x, y), APF_ERR_ARGUMENT, {"n is -2"});
   expect_failure(ctx, op::accumulate<double>(ctx, 1, nullptr, y), APF_ERR_ARGUMENT, {"x is NULL"});

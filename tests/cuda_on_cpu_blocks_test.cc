@@ -7,8 +7,7 @@
 using namespace apf_cuda;
 using namespace cuda_on_cpu;
 
-/* --- order --------------------------------------------------------------------------------------
- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 __global__ void order_kernel(uint32_t *counter, uint32_t *order)
 {
@@ -52,8 +51,7 @@ TEST(CudaOnCpuBlocks, EveryThreadRunsOnce)
   }
 }
 
-/* --- weak memory --------------------------------------------------------------------------------
- */
+/* --- weak memory ------------------------------------------------------------------------------ */
 
 enum class Mistake { NONE, NO_ACQUIRE, NO_RELEASE, BLOCK_INDEX };
 
@@ -179,8 +177,7 @@ TEST(CudaOnCpuBlocks, CatchesTwoBlocksThatWriteTheSameElement)
   EXPECT_EQ(run(overlapping_kernel<Kernel::BROKEN>, 4, 32, 0, y.data()), cudaErrorIllegalAddress);
 }
 
-/* --- counters -----------------------------------------------------------------------------------
- */
+/* --- counters --------------------------------------------------------------------------------- */
 
 __global__ void strided_copy_kernel(int n, int stride, const float *x, float *y)
 {
@@ -244,8 +241,7 @@ TEST(CudaOnCpuBlocks, CountsBarriers)
   EXPECT_EQ(stop_counting().barriers, 15u);
 }
 
-/* --- capture ------------------------------------------------------------------------------------
- */
+/* --- capture ---------------------------------------------------------------------------------- */
 
 __global__ void scale_kernel(int n, float by, float *y)
 {

@@ -10,8 +10,7 @@
 using namespace apf_cuda;
 using namespace cuda_on_cpu;
 
-/* --- warps --------------------------------------------------------------------------------------
- */
+/* --- warps ------------------------------------------------------------------------------------ */
 
 enum { WARP_RESULTS = 14 };
 
@@ -68,8 +67,7 @@ TEST(CudaOnCpuFunctions, WarpsExchangeAsOnADevice)
   }
 }
 
-/* --- mathematics --------------------------------------------------------------------------------
- */
+/* --- mathematics ------------------------------------------------------------------------------ */
 
 TEST(CudaOnCpuFunctions, SinpiAndCospiAreExactAtQuarters)
 {
@@ -84,8 +82,7 @@ TEST(CudaOnCpuFunctions, SinpiAndCospiAreExactAtQuarters)
   }
 }
 
-/* --- cuBLAS -------------------------------------------------------------------------------------
- */
+/* --- cuBLAS ----------------------------------------------------------------------------------- */
 
 static std::vector<double> noise(size_t n)
 {
@@ -147,8 +144,7 @@ TEST(CudaOnCpuFunctions, GemmRefusesWhatDoesNotFit)
   cublasDestroy(handle);
 }
 
-/* --- cuFFT --------------------------------------------------------------------------------------
- */
+/* --- cuFFT ------------------------------------------------------------------------------------ */
 
 /** Rows of n reals in n/2 + 1 complex numbers each, transformed in place and back. */
 TEST(CudaOnCpuFunctions, RealTransformsInPaddedRows)

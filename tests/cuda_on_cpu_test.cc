@@ -13,8 +13,7 @@ constexpr bool kAddressSanitizer = true;
 constexpr bool kAddressSanitizer = false;
 #endif
 
-/* --- inside a block -----------------------------------------------------------------------------
- */
+/* --- inside a block --------------------------------------------------------------------------- */
 
 struct Tile {
   float v[32][33];
@@ -163,8 +162,7 @@ TEST(CudaOnCpu, CatchesAShuffleFromAnInactiveLane)
   expect_caught(writes_ones(inactive_lane_kernel<Kernel::BROKEN>), "lane 20");
 }
 
-/* --- places -------------------------------------------------------------------------------------
- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 template <Kernel K>
 __global__ void neighbour_in_tile_kernel(float *y)
@@ -278,6 +276,19 @@ TEST(CudaOnCpu, CatchesPointersOfTheWrongSide)
   cudaGetLastError();
 }
 
+TEST(CudaOnCpu, CatchesTheHostInDeviceMemory)
+{
+  DeviceArray<float> x(ramp(8)), y(8);
+  volatile float *memory = x.data();
+
+  set_guard(true);
+  EXPECT_EQ(run(copy_kernel, 1, 32, 0, 8, x.data(), y.data()), cudaSuccess);
+  EXPECT_EQ(y.values(), ramp(8));
+  EXPECT_DEATH(memory[0] = memory[1], "");
+  set_guard(false);
+  memory[0] = memory[1];
+}
+
 TEST(CudaOnCpu, FreshMemoryIsNotANumber)
 {
   DeviceArray<float> x(3);
@@ -287,8 +298,7 @@ TEST(CudaOnCpu, FreshMemoryIsNotANumber)
   for (double v : y.values()) EXPECT_TRUE(std::isnan(v));
 }
 
-/* --- asynchronous copies ------------------------------------------------------------------------
- */
+/* --- asynchronous copies ---------------------------------------------------------------------- */
 
 template <Kernel K>
 __global__ void async_kernel(const float *x, float *y)
@@ -325,8 +335,7 @@ TEST(CudaOnCpu, CatchesAReadBeforeAnAsynchronousCopyArrived)
   EXPECT_EQ(copies_asynchronously<Kernel::BROKEN>().wrong, kSeeds);
 }
 
-/* --- launches -----------------------------------------------------------------------------------
- */
+/* --- launches --------------------------------------------------------------------------------- */
 
 __global__ void dynamic_kernel(int n, float *y)
 {

@@ -94,7 +94,8 @@ TEST_P(Dropout, SeedStreamAndStepChooseTheMask)
 
 TEST_P(Dropout, BadArgumentsAreNamed)
 {
-  float v[4] = {0};
+  Array<float> v_memory(ctx, 4);
+  float *v = v_memory.data();
   const auto call = [&](int64_t n, double rate, const float *step, const float *x, float *y) {
     return op::dropout_forward<float>(ctx, n, rate, 0, 0, step, x, y);
   };

@@ -77,7 +77,7 @@ TEST_P(Oscillator, FirstSampleIsOneStepOn)
 
 TEST_P(Oscillator, ForwardEqualsTheRunningSum)
 {
-  for (int64_t B : {1, 3, 31})
+  for (int64_t B : {1, 3, 70})
     for (int64_t T : {1, 7, 6000}) {
       const auto notes = some_notes<double>(B);
       EXPECT_LE(relative_error(forward<double>(B, T, 48000, notes), plain(B, T, 48000, notes)),
@@ -87,22 +87,24 @@ TEST_P(Oscillator, ForwardEqualsTheRunningSum)
 
 TEST_P(Oscillator, GradientsAgreeWithCentralDifferences)
 {
-  const int64_t B = 3, T = 500;
-  const auto notes = some_notes<double>(B);
-  const auto dy = random_values<double>(B * T, 1);
+  for (int64_t T : {500, 9000}) {
+    const int64_t B = 3;
+    const auto notes = some_notes<double>(B);
+    const auto dy = random_values<double>(B * T, 1);
 
-  const auto got = backward<double>(B, T, 48000, dy, notes);
+    const auto got = backward<double>(B, T, 48000, dy, notes);
 
-  const auto loss = [&](std::vector<double> Notes<double>::*field) {
-    return [&, field](const std::vector<double> &v) {
-      auto changed = notes;
-      changed.*field = v;
-      return dot(forward<double>(B, T, 48000, changed), dy);
+    const auto loss = [&](std::vector<double> Notes<double>::*field) {
+      return [&, field](const std::vector<double> &v) {
+        auto changed = notes;
+        changed.*field = v;
+        return dot(forward<double>(B, T, 48000, changed), dy);
+      };
     };
-  };
-  expect_gradient(loss(&Notes<double>::f0), notes.f0, got.f0);
-  expect_gradient(loss(&Notes<double>::phase), notes.phase, got.phase, 1e-6, 1e-6);
-  expect_gradient(loss(&Notes<double>::shape), notes.shape, got.shape);
+    expect_gradient(loss(&Notes<double>::f0), notes.f0, got.f0, 1e-6, 1e-6);
+    expect_gradient(loss(&Notes<double>::phase), notes.phase, got.phase, 1e-6, 1e-6);
+    expect_gradient(loss(&Notes<double>::shape), notes.shape, got.shape);
+  }
 }
 
 TEST_P(Oscillator, EachGradientIsOptional)
@@ -139,7 +141,8 @@ TEST_P(Oscillator, FloatKeepsItsPhaseOverAMillionSamples)
 
 TEST_P(Oscillator, BadArgumentsAreNamed)
 {
-  float v[4] = {100, 100, 100, 100};
+  Array<float> memory(ctx, std::vector<float>(4, 100));
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t T, double rate, const float *f0, const float *shape,
                         float *y) {
     return op::oscillator_forward<float>(ctx, B, T, rate, f0, nullptr, shape, y);

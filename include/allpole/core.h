@@ -104,8 +104,11 @@ APF_API const char *apf_status_string(apf_status status);
 
 APF_API apf_backend apf_context_backend(const apf_context *ctx);
 APF_API int apf_context_threads(const apf_context *ctx);
-/** "base", "avx2" or "avx512": what the CPU kernels of this context use. */
+/** "base", "avx2" or "avx512": what the CPU kernels of this context use; "cuda". */
 APF_API const char *apf_context_simd(const apf_context *ctx);
+/** Where it runs, for reports: "avx512 kernels, 2 threads", or the GPU's name, number, compute
+ *  capability, driver and CUDA versions. Lives as long as ctx. */
+APF_API const char *apf_context_description(const apf_context *ctx);
 
 /** Waits until everything that was enqueued is done, and reports errors that surfaced meanwhile. */
 APF_API APF_MUST_CHECK apf_status apf_synchronize(apf_context *ctx);

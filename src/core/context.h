@@ -6,7 +6,7 @@
 
 #include "core/backend.h"
 
-enum { APF_MESSAGE_SIZE = 1024 };
+enum { APF_MESSAGE_SIZE = 1024, APF_DESCRIPTION_SIZE = 200 };
 
 struct apf_context {
   const apf_backend_table *table;
@@ -20,6 +20,7 @@ struct apf_context {
   void *workspace;
   size_t workspace_bytes;
   uint64_t generation; /**< counts moves of scratch memory, which recorded work would not notice */
+  char description[APF_DESCRIPTION_SIZE]; /**< of where it runs; the backend fills it in */
   char message[APF_MESSAGE_SIZE];
 };
 

@@ -1,8 +1,7 @@
 /** Opens a GPU for a context: device, stream, memory, errors. */
 #include "cuda/recording.h"
 
-#include <cinttypes>
-#include <cstdlib>
+#include <cstdio>
 #include <new>
 
 namespace apf_cuda {
@@ -12,6 +11,7 @@ namespace apf_cuda {
 
 apf_status fail(apf_context *ctx, cudaError_t error, const char *function, const char *what)
 {
+  cudaGetLastError(); /* reported here: the next launch must not find it again */
   const apf_status status = error == cudaErrorMemoryAllocation ? APF_ERR_MEMORY : APF_ERR_CUDA;
   return apf_fail(ctx, status, function, "%s: %s (%s)", what, cudaGetErrorString(error),
                   cudaGetErrorName(error));
@@ -25,6 +25,7 @@ apf_status fail(apf_context *ctx, cublasStatus_t error, const char *function, co
 apf_status fail_launch(apf_context *ctx, cudaError_t error, const char *kernel, dim3 grid,
                        dim3 block, size_t shared_bytes)
 {
+  cudaGetLastError();
   return apf_fail(ctx, APF_ERR_CUDA, kernel,
                   "grid %ux%ux%u, block %ux%ux%u, %zu bytes of shared memory: %s (%s)", grid.x,
                   grid.y, grid.z, block.x, block.y, block.z, shared_bytes,
@@ -170,6 +171,21 @@ static const apf_backend_table table = {
     record_begin, record_end, record_abandon, replay,   forget,
 };
 
+static apf_status describe(apf_context *ctx)
+{
+  const int number = device(ctx)->number;
+  cudaDeviceProp properties = {};
+  int driver = 0, runtime = 0;
+  APF_CUDA_TRY(ctx, cudaGetDeviceProperties(&properties, number));
+  APF_CUDA_TRY(ctx, cudaDriverGetVersion(&driver));
+  APF_CUDA_TRY(ctx, cudaRuntimeGetVersion(&runtime));
+  std::snprintf(ctx->description, sizeof ctx->description,
+                "%s, device %d, compute capability %d.%d, driver for CUDA %d.%d, CUDA %d.%d",
+                properties.name, number, properties.major, properties.minor, driver / 1000,
+                driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+  return APF_OK;
+}
+
 static apf_status open_device(apf_context *ctx, const apf_context_options *options, Device *d)
 {
   static const char *const function = "apf_context_create";
@@ -189,13 +205,14 @@ static apf_status open_device(apf_context *ctx, const apf_context_options *optio
       ctx, cudaDeviceGetAttribute(&d->multiprocessors, cudaDevAttrMultiProcessorCount, d->number));
   APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin,
                                            d->number));
+  APF_CUDA_TRY(ctx, cudaDeviceGetAttribute(&d->cache_bytes, cudaDevAttrL2CacheSize, d->number));
   d->shared_bytes = static_cast<size_t>(shared_bytes);
   d->stream = static_cast<cudaStream_t>(options->stream);
   if (!d->stream) {
     APF_CUDA_TRY(ctx, cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking));
     d->owns_stream = true;
   }
-  return APF_OK;
+  return describe(ctx);
 }
 
 }  // namespace apf_cuda

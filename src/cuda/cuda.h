@@ -65,6 +65,7 @@ struct Device {
   void *blas_scratch;
   int multiprocessors;
   size_t shared_bytes; /**< most dynamic shared memory of a block */
+  int cache_bytes;     /**< of the cache before global memory */
   uint32_t *flags;     /**< see flags() */
   size_t flag_count;
 };

@@ -3,23 +3,6 @@
 
 namespace apf_cuda {
 
-/* TRANSITION, until every operator has its file: those without are NULL in the tables. */
-#define OP(name, arguments)                                \
-  template <>                                              \
-  __attribute__((weak)) decltype(name<float>) name<float>; \
-  template <>                                              \
-  __attribute__((weak)) decltype(name<double>) name<double>;
-#include "core/ops_real.def"
-#include "core/ops_scalar.def"
-#undef OP
-#define OP(name, arguments)                                    \
-  template <>                                                  \
-  __attribute__((weak)) decltype(name<apf_c64>) name<apf_c64>; \
-  template <>                                                  \
-  __attribute__((weak)) decltype(name<apf_c128>) name<apf_c128>;
-#include "core/ops_scalar.def"
-#undef OP
-
 template <auto function>
 struct on_device;
 template <class... Arguments, apf_status (*function)(apf_context *, Arguments...)>

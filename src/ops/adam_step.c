@@ -21,6 +21,8 @@ apf_status APF_FN(apf_adam_step)(apf_context *ctx, int64_t N, int64_t S, double 
   APF_CHECK_POINTER(ctx, p);
   APF_CHECK_POINTER(ctx, m);
   APF_CHECK_POINTER(ctx, v);
+  APF_CHECK_OPTIONAL(ctx, set);
+  APF_CHECK_OPTIONAL(ctx, norm);
   return APF_OPS(ctx)->adam_step(ctx, N, S, beta1, beta2, epsilon, weight_decay, decoupled,
                                  schedule, set, norm, g, p, m, v);
 }

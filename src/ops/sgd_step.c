@@ -16,5 +16,8 @@ apf_status APF_FN(apf_sgd_step)(apf_context *ctx, int64_t N, int64_t S, double m
   APF_CHECK_POINTER(ctx, g);
   APF_CHECK_POINTER(ctx, p);
   if (momentum != 0) APF_CHECK_POINTER(ctx, m);
+  APF_CHECK_OPTIONAL(ctx, set);
+  APF_CHECK_OPTIONAL(ctx, norm);
+  APF_CHECK_OPTIONAL(ctx, m);
   return APF_OPS(ctx)->sgd_step(ctx, N, S, momentum, weight_decay, schedule, set, norm, g, p, m);
 }

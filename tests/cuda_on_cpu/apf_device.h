@@ -20,8 +20,7 @@ struct alignas(sizeof(T) * N) Pack {
   T v[N];
 };
 
-/* --- global memory ------------------------------------------------------------------------------
- */
+/* --- global memory ---------------------------------------------------------------------------- */
 
 template <class T>
 inline T load(const T *p, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
@@ -67,8 +66,7 @@ inline void async_wait()
   cuda_on_cpu::finish_copies(N);
 }
 
-/* --- words through which blocks talk ------------------------------------------------------------
- */
+/* --- words through which blocks talk ---------------------------------------------------------- */
 
 template <class T>
 inline void store_relaxed(T *p, T v, cuda_on_cpu::Site site = cuda_on_cpu::Site::here())

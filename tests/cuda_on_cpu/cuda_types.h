@@ -13,8 +13,7 @@
 #define __forceinline__  inline __attribute__((always_inline))
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
-/* --- vectors ------------------------------------------------------------------------------------
- */
+/* --- vectors ---------------------------------------------------------------------------------- */
 
 #define CUDA_ON_CPU_VECTORS(T, name)                         \
   struct alignas(2 * sizeof(T)) name##2                      \
@@ -55,8 +54,7 @@ struct dim3 {
   constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
 
-/* --- runtime ------------------------------------------------------------------------------------
- */
+/* --- runtime ---------------------------------------------------------------------------------- */
 
 enum cudaError_t {
   cudaSuccess = 0,

@@ -10,8 +10,7 @@
 
 constexpr int warpSize = 32;
 
-/* --- barriers -----------------------------------------------------------------------------------
- */
+/* --- barriers --------------------------------------------------------------------------------- */
 
 inline void __syncthreads(cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
 {
@@ -39,8 +38,7 @@ inline unsigned __activemask()
   return cuda_on_cpu::live_lanes();
 }
 
-/* --- shuffles -----------------------------------------------------------------------------------
- */
+/* --- shuffles --------------------------------------------------------------------------------- */
 
 template <class T>
 T __shfl_sync(unsigned mask, T value, int from, int width = 32,
@@ -80,8 +78,7 @@ T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32,
   return from > last ? value : value_of<T>(e, from, site);
 }
 
-/* --- votes and reductions -----------------------------------------------------------------------
- */
+/* --- votes and reductions --------------------------------------------------------------------- */
 
 inline unsigned __ballot_sync(unsigned mask, int predicate,
                               cuda_on_cpu::Site site = cuda_on_cpu::Site::here())
@@ -135,8 +132,7 @@ CUDA_ON_CPU_REDUCE(int, min, a < b ? a : b)
 CUDA_ON_CPU_REDUCE(int, max, a > b ? a : b)
 #undef CUDA_ON_CPU_REDUCE
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 inline void __threadfence_block() {}
 inline void __threadfence()

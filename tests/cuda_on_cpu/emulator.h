@@ -11,6 +11,11 @@ namespace cuda_on_cpu {
  *  environment variable APF_CUDA_SEED says, or 1. */
 void set_seed(uint64_t seed);
 
+/** Whether the host faults where it touches device memory. At first it does if the environment
+ *  variable APF_CUDA_GUARD is set and not 0; every call that works on device memory then costs two
+ *  changes of the protection of its pages. */
+void set_guard(bool on);
+
 /** The last error in words: kernel's source line, block and thread. It stays after the error has
  *  been fetched. */
 std::string last_message();

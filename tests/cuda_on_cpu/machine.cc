@@ -1,6 +1,7 @@
 #include "machine.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 #include "access.h"
@@ -26,7 +27,7 @@ constexpr unsigned kStayInBlock = 16;
 constexpr uint64_t kFruitlessPolls = 300000;
 
 Fiber host;
-uint64_t base_seed = 1, random_state = 1;
+uint64_t random_state = 1;
 uint64_t seeded_launches;
 uint64_t fruitless_polls;
 uint32_t next_number = 1; /**< of a block */
@@ -42,9 +43,16 @@ std::vector<Block *> &slots = *new std::vector<Block *>(); /**< all that were ev
 std::vector<Block *> &in_flight = *new std::vector<Block *>();
 size_t turn; /**< whose block of in_flight runs */
 
+uint64_t &base_seed()
+{
+  static const char *const given = std::getenv("APF_CUDA_SEED");
+  static uint64_t seed = given ? std::strtoull(given, nullptr, 10) : 1;
+  return seed;
+}
+
 void mix_seed()
 {
-  uint64_t z = base_seed + 0x9e3779b97f4a7c15u * ++seeded_launches;
+  uint64_t z = base_seed() + 0x9e3779b97f4a7c15u * ++seeded_launches;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   random_state = (z ^ (z >> 31)) | 1;
@@ -260,7 +268,7 @@ uint32_t random_below(uint32_t bound)
 void set_seed(uint64_t seed)
 {
   const std::lock_guard<std::recursive_mutex> guard(machine_lock());
-  base_seed = seed;
+  base_seed() = seed;
   seeded_launches = 0;
 }
 

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <vector>
 
 #include "access.h"
+#include "emulator.h"
+#include "machine.h"
 #include "poison.h"
 
 namespace cuda_on_cpu {
@@ -19,6 +22,9 @@ namespace {
 constexpr size_t kAlignment = 256;
 /* What the device has; more is refused. */
 constexpr size_t kDeviceBytes = size_t(8) << 30;
+
+/* Scratch memory of this size costs more to fill than that finds: it starts as pages of zeros. */
+constexpr size_t kTooLargeToFill = size_t(16) << 20;
 
 size_t next_free = kAlignment; /**< nothing was ever allocated from here on */
 size_t in_use[DEVICES];
@@ -32,6 +38,12 @@ typedef std::map<size_t, std::vector<unsigned char *>> Pool;
 /* Never destroyed, as what runs last at exit may still free memory. */
 Allocations &live = *new Allocations(); /**< by address */
 Pool &freed = *new Pool();              /**< by rounded size */
+
+bool is_set(const char *variable)
+{
+  const char *value = std::getenv(variable);
+  return value && *value && std::strcmp(value, "0") != 0;
+}
 
 size_t rounded(size_t bytes)
 {
@@ -61,14 +73,63 @@ void mark(unsigned char *from, size_t bytes, Tag writer)
 void lay_out(unsigned char *p, size_t bytes)
 {
   const size_t words = (bytes + 3) / 4 * 4;
+  const DeviceAccess scope;
   unpoison(p, rounded(bytes));
-  fill_with_nan(p, rounded(bytes));
-  mark(p, words, 0);
+  if (bytes < kTooLargeToFill) {
+    fill_with_nan(p, rounded(bytes));
+    mark(p, words, 0);
+  }
   mark(p + words, rounded(bytes) - words, kNobodys);
   poison(p + bytes, rounded(bytes) - bytes);
 }
 
+/** Makes the pages inside zeros again. */
+void discard(void *from, size_t bytes)
+{
+  constexpr uintptr_t kPage = 4096;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(from) + kPage - 1) / kPage * kPage;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(from) + bytes) / kPage * kPage;
+  madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+}
+
+/** Nobody may use it until it is allocated again. */
+void retire(unsigned char *p, size_t bytes)
+{
+  if (bytes < kTooLargeToFill) {
+    mark(p, rounded(bytes), kNobodys);
+  } else {
+    discard(p, bytes);
+    discard(&writer_of(p), bytes / 4 * sizeof(Tag));
+  }
+  poison(p, bytes);
+}
+
+bool guarded = is_set("APF_CUDA_GUARD");
+int accesses; /**< scopes that are open */
+
+void protect(int protection)
+{
+  if (mprotect(arena, kArenaBytes, protection) != 0) std::perror("cuda_on_cpu: mprotect");
+}
+
 }  // namespace
+
+DeviceAccess::DeviceAccess()
+{
+  if (accesses++ == 0 && guarded) protect(PROT_READ | PROT_WRITE);
+}
+
+DeviceAccess::~DeviceAccess()
+{
+  if (--accesses == 0 && guarded) protect(PROT_NONE);
+}
+
+void set_guard(bool on)
+{
+  const std::lock_guard<std::recursive_mutex> lock(machine_lock());
+  guarded = on;
+  protect(on ? PROT_NONE : PROT_READ | PROT_WRITE);
+}
 
 unsigned char *arena = static_cast<unsigned char *>(reserve_addresses(kArenaBytes));
 
@@ -97,8 +158,7 @@ bool free_device(void *p)
   const auto found = live.find(static_cast<unsigned char *>(p));
   if (found == live.end()) return false;
   const Allocation a = found->second;
-  mark(static_cast<unsigned char *>(p), rounded(a.bytes), kNobodys);
-  poison(p, a.bytes);
+  retire(static_cast<unsigned char *>(p), a.bytes);
   in_use[a.device] -= a.bytes;
   freed[rounded(a.bytes)].push_back(static_cast<unsigned char *>(p));
   live.erase(found);

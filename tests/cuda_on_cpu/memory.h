@@ -19,6 +19,18 @@ inline bool in_arena(const void *p)
   return static_cast<size_t>(static_cast<const unsigned char *>(p) - arena) < kArenaBytes;
 }
 
+/**
+ * While one of these lives, device memory may be touched: kernels and copies run inside its scope.
+ * Outside of it the host's code faults there, as with a GPU, while set_guard(true) holds.
+ */
+class DeviceAccess {
+ public:
+  DeviceAccess();
+  ~DeviceAccess();
+  DeviceAccess(const DeviceAccess &) = delete;
+  DeviceAccess &operator=(const DeviceAccess &) = delete;
+};
+
 /** Memory of zeros, of which only what is used costs anything. */
 void *reserve_addresses(size_t bytes);
 /** NULL if the device has none left. */

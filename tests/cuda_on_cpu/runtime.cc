@@ -21,8 +21,7 @@ typedef std::lock_guard<std::recursive_mutex> Guard;
  * work into pieces of the cache's size have several. */
 enum { MULTIPROCESSORS = 2, CACHE_BYTES = 32 * 1024 };
 
-/* --- devices ------------------------------------------------------------------------------------
- */
+/* --- devices ---------------------------------------------------------------------------------- */
 
 static thread_local int chosen_device = 0;
 
@@ -100,8 +99,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
   return cudaSuccess;
 }
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 cudaError_t cudaMalloc(void **memory, size_t bytes)
 {
@@ -219,8 +217,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *attributes, const vo
   return cudaSuccess;
 }
 
-/* --- launches -----------------------------------------------------------------------------------
- */
+/* --- launches --------------------------------------------------------------------------------- */
 
 /** Dynamic shared memory that a kernel may have, where it asked for more than every kernel has. */
 static std::map<const void *, size_t> &shared_limits()

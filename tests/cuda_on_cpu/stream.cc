@@ -6,6 +6,7 @@
 
 #include "cuda_runtime.h"
 #include "machine.h"
+#include "memory.h"
 
 using namespace cuda_on_cpu;
 
@@ -52,12 +53,14 @@ namespace cuda_on_cpu {
 cudaError_t enqueue(cudaStream_t stream, std::function<void()> work)
 {
   CUstream_st *s = resolve(stream);
-  if (s->capturing)
+  if (s->capturing) {
     s->work.push_back(std::move(work));
-  else if (!stream && !capturing_streams.empty())
+    return cudaSuccess;
+  }
+  if (!stream && !capturing_streams.empty())
     return refuse(cudaErrorStreamCaptureUnsupported, "work on the default stream");
-  else
-    work();
+  const DeviceAccess scope;
+  work();
   return cudaSuccess;
 }
 
@@ -73,8 +76,7 @@ cudaError_t check_not_capturing(const char *call)
 
 }  // namespace cuda_on_cpu
 
-/* --- streams ------------------------------------------------------------------------------------
- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream)
 {
@@ -115,8 +117,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned)
   return cudaSuccess; /* work runs when it is enqueued */
 }
 
-/* --- events -------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 cudaError_t cudaEventCreate(cudaEvent_t *event)
 {
@@ -152,8 +153,7 @@ cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEve
   return cudaSuccess;
 }
 
-/* --- capture ------------------------------------------------------------------------------------
- */
+/* --- capture ---------------------------------------------------------------------------------- */
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
 {
