@@ -33,8 +33,7 @@ __device__ inline S narrow(Wide<S> v)
     return static_cast<S>(v);
 }
 
-/* --- coefficients ------------------------------------------------------------------------------
- */
+/* --- coefficients -------------------------------------------------------------------------- */
 
 /** The frames on both sides of a sample, M scalars each. */
 template <class S>
@@ -103,7 +102,7 @@ __device__ inline void interpolate_row(const Frames &frames, FramePair<M, S> *pa
       frames, t, count, [&](int64_t frame) { return move_to_frame(frames, pair, frame); }, row);
 }
 
-/* --- their gradients, where a thread has a whole sequence, from the end ----------------------- */
+/* --- their gradients, where a thread has a whole sequence, from the end -------------------- */
 
 template <int M, class S>
 struct FrameGradients {

@@ -33,7 +33,7 @@ struct Layout {
   static constexpr int SAMPLES = THREADS * row_stride(L);
   static constexpr int COEFFICIENTS = THREADS * row_stride(L * M);
   static constexpr int PAST = THREADS * row_stride(L + M);
-  static constexpr int MAPS = WARP * M * (M + 1);
+  static constexpr int MAPS = WARP * MAP_SIZE<M>;
   static constexpr int FRAMES = THREADS * row_stride(2 * M);
   /* Pairs of frames are there before the look-back needs the room. */
   static constexpr int WINDOW = FRAMES > MAPS ? FRAMES : MAPS;
@@ -133,8 +133,7 @@ __device__ void store_state(const S (&state)[M], int64_t b, S *states)
   for (int i = 0; i < M; i++) store(states + b * M + i, state[i]);
 }
 
-/* --- forward -----------------------------------------------------------------------------------
- */
+/* --- forward ------------------------------------------------------------------------------- */
 
 template <class S, int M>
 struct ForwardTile {
@@ -194,8 +193,7 @@ __global__ void __launch_bounds__(Layout<S, M>::THREADS, 2)
   leave_chain(chain, &shared);
 }
 
-/* --- backward ----------------------------------------------------------------------------------
- */
+/* --- backward ------------------------------------------------------------------------------ */
 
 template <class S, int M>
 struct BackwardTile {
@@ -276,8 +274,7 @@ __global__ void __launch_bounds__(Layout<S, M>::THREADS, 2)
   leave_chain(chain, &shared);
 }
 
-/* --- launches ----------------------------------------------------------------------------------
- */
+/* --- launches ------------------------------------------------------------------------------ */
 
 /** The chain's memory: flags that are zero, and a workspace with `more` bytes in front. */
 template <int M, class S>
@@ -285,13 +282,12 @@ apf_status make_chain(apf_context *ctx, int64_t B, int64_t tiles, size_t more, C
                       void **front)
 {
   const size_t blocks = static_cast<size_t>(B * tiles);
-  const size_t words = blocks * (MAP_WORDS<M, S> + STATE_WORDS<M, S>);
   uint32_t *zero = nullptr;
   void *workspace = nullptr;
   APF_TRY(flags(ctx, blocks + 2, &zero));
-  APF_TRY(apf_workspace(ctx, more + words * sizeof(Real<S>), &workspace));
-  Real<S> *maps = reinterpret_cast<Real<S> *>(static_cast<unsigned char *>(workspace) + more);
-  *chain = {zero, zero + 1, zero + 2, B, tiles, maps, maps + blocks * MAP_WORDS<M, S>};
+  APF_TRY(apf_workspace(ctx, more + blocks * (MAP_SIZE<M> + M) * sizeof(S), &workspace));
+  S *maps = reinterpret_cast<S *>(static_cast<unsigned char *>(workspace) + more);
+  *chain = {zero, zero + 1, zero + 2, B, tiles, maps, maps + blocks * MAP_SIZE<M>};
   *front = workspace;
   return APF_OK;
 }

@@ -75,7 +75,7 @@ __device__ void load_past_rows(const SequenceRows &rows, int64_t t, const S *y, 
     S *to = past + row * row_stride(L + M) + k;
     const int64_t b = static_cast<int64_t>(blockIdx.x) * SEQUENCES + row;
     if (t > 0)
-      *to = load(y + rows.first + row * rows.step + k - M);
+      copy_scalar(to, y + rows.first + row * rows.step + k - M);
     else
       *to = load_or_zero(zi, b * M + M - 1 - k);
   });
@@ -88,8 +88,7 @@ __device__ FramePair<M, S> pair_of(const S *a, int64_t F, S *memory)
   return {a ? a + my_sequence() * F * M : nullptr, own, own + M, -1};
 }
 
-/* --- forward -----------------------------------------------------------------------------------
- */
+/* --- forward ------------------------------------------------------------------------------- */
 
 template <class S, int M>
 struct ForwardTile {
@@ -159,8 +158,7 @@ __global__ void __launch_bounds__(SEQUENCES, 8)
   if (p.zf && active) store_state(state, my_sequence(), p.zf);
 }
 
-/* --- backward ----------------------------------------------------------------------------------
- */
+/* --- backward ------------------------------------------------------------------------------ */
 
 template <class S, int M>
 struct BackwardTile {
@@ -242,8 +240,7 @@ __global__ void __launch_bounds__(SEQUENCES, 8)
 
 }  // namespace
 
-/* --- launches ----------------------------------------------------------------------------------
- */
+/* --- launches ------------------------------------------------------------------------------ */
 
 template <class S>
 apf_status allpole_forward_sequences(apf_context *ctx, const AllpoleForward<S> &p)
