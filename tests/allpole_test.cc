@@ -141,13 +141,11 @@ class Allpole : public OnEveryBackend {
   void expect_equals_reference_at_edges()
   {
     const bool emulated = is_emulated(ctx);
-    const int64_t batch = emulated ? 1 : 33; /* of high orders */
-    for (int64_t M : emulated ? Sizes{1, 2, 5, 8, 22, 64} : Sizes{1, 2, 3, 4, 5, 6, 8, 16, 22, 64})
+    for (int64_t M : {1, 2, 3, 4, 5, 6, 8, 16, 22, 64})
       for (int64_t T : {int64_t(1), M - 1, M, M + 1, int64_t(97), int64_t(384)})
-        for (int64_t B : emulated ? Sizes{1, 33} : Sizes{1, 3, 33})
+        for (int64_t B : emulated ? Sizes{M == 2 ? 33 : 2} : Sizes{1, 3, 33})
           for (int64_t F : {int64_t(1), int64_t(2), int64_t(7), T})
-            if (T > 0 && (M < 16 || (B == batch && T < 200)) && !(emulated && B > 1 && T > 200) &&
-                !HasFailure())
+            if (T > 0 && (M < 16 || (T < 200 && (emulated || B == 33))) && !HasFailure())
               expect_equals_reference<S>(B, T, F, M);
   }
 
