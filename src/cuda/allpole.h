@@ -29,6 +29,8 @@ struct AllpoleBackward {
   S *dx, *da, *dzi;
 };
 
+/* Each of the next four leaves to `taps` what does not fit into the device's shared memory. */
+
 /** A thread per sequence; orders 1 to SMALL_ORDERS. */
 template <class S>
 apf_status allpole_forward_sequences(apf_context *ctx, const AllpoleForward<S> &p);

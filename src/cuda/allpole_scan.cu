@@ -303,6 +303,8 @@ apf_status allpole_forward_scan(apf_context *ctx, const AllpoleForward<S> &p)
     const int64_t tiles = divide_up(p.T, In::TILE);
     const size_t tangent = p.a_dot ? In::COEFFICIENTS + In::PAST : 0;
     const size_t scalars = In::WINDOW + In::SAMPLES + In::COEFFICIENTS + tangent;
+    if (scalars * sizeof(S) + sizeof(Shared<S, M>) > device(ctx)->shared_bytes)
+      return allpole_forward_taps(ctx, p);
     Chain<S> chain;
     void *unused = nullptr;
     APF_TRY((make_chain<M, S>(ctx, p.B, tiles, 0, &chain, &unused)));
@@ -321,6 +323,8 @@ apf_status allpole_backward_scan(apf_context *ctx, const AllpoleBackward<S> &p)
     const int64_t tiles = divide_up(p.T, In::TILE);
     const bool summed = p.da && p.F != p.T;
     const size_t scalars = In::WINDOW + In::SAMPLES + In::COEFFICIENTS + (p.da ? In::PAST : 0);
+    if (scalars * sizeof(S) + sizeof(Shared<S, M>) > device(ctx)->shared_bytes)
+      return allpole_backward_taps(ctx, p);
     const size_t sum_bytes =
         summed ? static_cast<size_t>(p.B * frame_rows(frames, tiles) * M) * sizeof(Wide<S>) : 0;
     Chain<S> chain;

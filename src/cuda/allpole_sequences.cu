@@ -251,6 +251,7 @@ apf_status allpole_forward_sequences(apf_context *ctx, const AllpoleForward<S> &
     const size_t tangent = p.a_dot ? In::TANGENT : 0, pairs = p.F == p.T ? 0 : 2 * In::FRAMES;
     const size_t scalars = 2 * (In::FORWARD + tangent) + pairs;
     const unsigned blocks = static_cast<unsigned>(divide_up(p.B, SEQUENCES));
+    if (scalars * sizeof(S) > device(ctx)->shared_bytes) return allpole_forward_taps(ctx, p);
     return APF_LAUNCH(ctx, (forward_sequences_kernel<S, M>), blocks, SEQUENCES, scalars * sizeof(S),
                       p, make_frames(p.F, p.T));
   });
@@ -264,9 +265,11 @@ apf_status allpole_backward_sequences(apf_context *ctx, const AllpoleBackward<S>
     using In = Layout<S, M>;
     const size_t tiles = 2 * In::BACKWARD * sizeof(S);
     const size_t frames = In::FRAMES * sizeof(S) + SEQUENCES * row_stride(2 * M) * sizeof(Wide<S>);
+    const size_t bytes = tiles + (p.F == p.T ? 0 : frames);
     const unsigned blocks = static_cast<unsigned>(divide_up(p.B, SEQUENCES));
-    return APF_LAUNCH(ctx, (backward_sequences_kernel<S, M>), blocks, SEQUENCES,
-                      tiles + (p.F == p.T ? 0 : frames), p, make_frames(p.F, p.T));
+    if (bytes > device(ctx)->shared_bytes) return allpole_backward_taps(ctx, p);
+    return APF_LAUNCH(ctx, (backward_sequences_kernel<S, M>), blocks, SEQUENCES, bytes, p,
+                      make_frames(p.F, p.T));
   });
 }
 
