@@ -23,7 +23,7 @@ typedef struct typed_case {
   }
 static const typed_case typed_cases[] = {[APF_F32] = TYPED_CASE(f32), [APF_F64] = TYPED_CASE(f64)};
 
-static double now(void)
+double bench_now(void)
 {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -36,8 +36,12 @@ static int compare_doubles(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
-/** Value below which the fraction p of the sorted values lies. */
-static double quantile(const double *sorted, int n, double p)
+void bench_sort(double *values, int n)
+{
+  qsort(values, (size_t)n, sizeof *values, compare_doubles);
+}
+
+double bench_quantile(const double *sorted, int n, double p)
 {
   const double u = p * (n - 1);
   const int i = (int)u;
@@ -70,15 +74,15 @@ static void copy_on_cpu(const copy_job *job)
 static double time_case(const typed_case *typed, bench_case *c, apf_context *ctx, int inner,
                         apf_status *status)
 {
-  const double start = now();
+  const double start = bench_now();
   for (int i = 0; i < inner && *status == APF_OK; i++) *status = typed->run(c);
   if (*status == APF_OK) *status = apf_synchronize(ctx);
-  return (now() - start) / inner;
+  return (bench_now() - start) / inner;
 }
 
 static double time_copy(const copy_job *job, int inner, apf_status *status)
 {
-  const double start = now();
+  const double start = bench_now();
   for (int i = 0; i < inner && *status == APF_OK; i++) {
     if (apf_context_backend(job->ctx) == APF_CPU)
       copy_on_cpu(job);
@@ -86,7 +90,7 @@ static double time_copy(const copy_job *job, int inner, apf_status *status)
       *status = apf_copy(job->ctx, job->to, job->from, job->bytes);
   }
   if (*status == APF_OK) *status = apf_synchronize(job->ctx);
-  return (now() - start) / inner;
+  return (bench_now() - start) / inner;
 }
 
 /** So many runs in a row that the clock's resolution does not count. */
@@ -116,9 +120,9 @@ static apf_status take_turns(const typed_case *typed, bench_case *c, apf_context
     times->copies[i] = time_copy(copy, copy_inner, &status);
     times->shares[i] = times->copies[i] / times->runs[i];
   }
-  qsort(times->runs, (size_t)repeats, sizeof(double), compare_doubles);
-  qsort(times->copies, (size_t)repeats, sizeof(double), compare_doubles);
-  qsort(times->shares, (size_t)repeats, sizeof(double), compare_doubles);
+  bench_sort(times->runs, repeats);
+  bench_sort(times->copies, repeats);
+  bench_sort(times->shares, repeats);
   return status;
 }
 
@@ -147,11 +151,11 @@ static const char *measure(const typed_case *typed, bench_case *c, apf_context *
   if (status == APF_OK) {
     const turns times = {memory, memory + n, memory + 2 * n};
     status = take_turns(typed, c, ctx, &copy, repeats, &times);
-    result->seconds = quantile(times.runs, repeats, 0.5);
-    result->quartile[0] = quantile(times.runs, repeats, 0.25);
-    result->quartile[1] = quantile(times.runs, repeats, 0.75);
-    result->copy = quantile(times.copies, repeats, 0.5);
-    result->share = quantile(times.shares, repeats, 0.5);
+    result->seconds = bench_quantile(times.runs, repeats, 0.5);
+    result->quartile[0] = bench_quantile(times.runs, repeats, 0.25);
+    result->quartile[1] = bench_quantile(times.runs, repeats, 0.75);
+    result->copy = bench_quantile(times.copies, repeats, 0.5);
+    result->share = bench_quantile(times.shares, repeats, 0.5);
   }
   free(memory);
   apf_release(ctx, copy.from);

@@ -368,7 +368,8 @@ TEST_P(Recurrence, NoSamplesPassTheStateThrough)
 
 TEST_P(Recurrence, BadArgumentsAreNamed)
 {
-  float x[4] = {0}, a[4] = {0}, y[4] = {0};
+  Array<float> memory(ctx, 12);
+  float *const x = memory.data(), *const a = x + 4, *const y = a + 4;
   const auto forward_of = [&](apf_context *c, int64_t B, int64_t T, int64_t F, float *in,
                               float *coefficient, float *out) {
     return op::recurrence_forward<float>(c, B, T, F, in, coefficient, nullptr, out, nullptr);

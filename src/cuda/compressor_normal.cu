@@ -41,7 +41,7 @@ enum {
 };
 
 /* The assembly line: warps 0, 1, ... do these; the last kind is shared by several, by channels. */
-enum { AVERAGING, BENDING, FOLLOWING, SMOOTHING, EMPHASIS, STAGES, CHANNEL_WARPS = 2 };
+enum { LISTENING, AVERAGING, BENDING, FOLLOWING, SMOOTHING, EMPHASIS, STAGES, CHANNEL_WARPS = 2 };
 enum { THREADS = (EMPHASIS + CHANNEL_WARPS) * WARP };
 
 static constexpr double POLE = 0.995;
@@ -123,6 +123,7 @@ struct Gain {
 
 /** What one sample is on the line; each stage adds its part. */
 struct Sample {
+  double level;            /* of LISTENING */
   double power, power_dot; /* of AVERAGING */
   Gain gain;               /* the curve's, of BENDING; then the ballistics' */
   double coefficient;      /* of the branch that FOLLOWING took */
@@ -133,6 +134,7 @@ struct LineState {
   double power, power_dot, gain, tangent[TANGENTS];
 };
 
+/** The power of all channels at one time, 0 behind the end. */
 template <class real>
 __device__ inline double level_at(const Recordings<real> &in, const real *x, int64_t t)
 {
@@ -144,11 +146,11 @@ __device__ inline double level_at(const Recordings<real> &in, const real *x, int
   return level;
 }
 
-__device__ inline void average(const CompressorSet &s, const Decay<double> &decay, double level,
-                               LineState *state, Sample *sample)
+__device__ inline void average(const CompressorSet &s, const Decay<double> &decay, LineState *state,
+                               Sample *sample)
 {
-  sample->power = scan_one(decay, state->power, s.average * level);
-  const double distance = level - lane_before(sample->power, state->power);
+  sample->power = scan_one(decay, state->power, s.average * sample->level);
+  const double distance = sample->level - lane_before(sample->power, state->power);
   sample->power_dot = scan_one(decay, state->power_dot, distance);
   state->power = last_lane(sample->power);
   state->power_dot = last_lane(sample->power_dot);
@@ -285,7 +287,8 @@ __device__ inline void run_excerpt(const CompressorSet &s, const Recordings<real
     const int64_t tile = step - stage, t = tile * WARP + lane;
     Sample *sample = &line[static_cast<int>((step + STAGES - stage) % STAGES)][lane];
     const bool made = tile >= 0 && tile * WARP < in.T; /* of gains that depend on the signal */
-    if (made && stage == AVERAGING) average(s, decay, level_at(in, excerpt.x, t), &state, sample);
+    if (made && stage == LISTENING) sample->level = level_at(in, excerpt.x, t);
+    if (made && stage == AVERAGING) average(s, decay, &state, sample);
     if (made && stage == BENDING) bend(s, sample);
     if (made && stage == FOLLOWING) follow(s, &state, sample);
     if (made && stage == SMOOTHING) smooth(&state, sample);

@@ -180,7 +180,7 @@ static apf_status describe(apf_context *ctx)
   APF_CUDA_TRY(ctx, cudaDriverGetVersion(&driver));
   APF_CUDA_TRY(ctx, cudaRuntimeGetVersion(&runtime));
   std::snprintf(ctx->description, sizeof ctx->description,
-                "%s, device %d, compute capability %d.%d, driver for CUDA %d.%d, CUDA %d.%d",
+                "%.100s, device %d, compute capability %d.%d, driver for CUDA %d.%d, CUDA %d.%d",
                 properties.name, number, properties.major, properties.minor, driver / 1000,
                 driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
   return APF_OK;

@@ -27,12 +27,17 @@ __device__ inline Pack<real, PACKED<real>> load_pack(const real *x, int64_t i)
   return load(reinterpret_cast<const Pack<real, PACKED<real>> *>(x) + i);
 }
 
+template <class real>
+__device__ inline void store_pack(real *y, int64_t i, const Pack<real, PACKED<real>> &pack)
+{
+  store(reinterpret_cast<Pack<real, PACKED<real>> *>(y) + i, pack);
+}
+
 /** The first `packs` packs, then what is left of n values. y may be one of the x. */
 template <class real, class F, class... Inputs>
 __global__ void elementwise_kernel(int64_t n, int64_t packs, F f, real *y, const Inputs *...x)
 {
-  APF_GRID_LOOP(i, packs)
-  store(reinterpret_cast<Pack<real, PACKED<real>> *>(y) + i, map_pack<real>(f, load_pack(x, i)...));
+  APF_GRID_LOOP(i, packs) store_pack(y, i, map_pack<real>(f, load_pack(x, i)...));
   const int64_t done = packs * PACKED<real>;
   APF_GRID_LOOP(i, n - done) store(y + done + i, f(load(x + done + i)...));
 }

@@ -63,18 +63,29 @@ template <class real>
 __global__ void esr_backward_kernel(Pieces pieces, int64_t B, int64_t R, EsrInputs<real> in,
                                     real *dpred, real *dtarget)
 {
+  enum { EACH = PIECE / PIECE_THREADS }; /* samples of a thread */
   const int64_t T = pieces.length;
   APF_PIECES(piece, pieces)
-  for (int64_t t = piece.start + threadIdx.x; t < piece.end; t += PIECE_THREADS) {
-    const real wanted = load(in.target + piece.row % R * T + t);
-    real to_target = 0;
+  {
+    const real *target = in.target + piece.row % R * T;
+    const int64_t first = piece.start + threadIdx.x;
+    real to_target[EACH] = {};
     for (int64_t b = piece.row; b < B; b += pieces.rows) {
       const real scale = 2 * load(in.dloss + b) / load(in.denominator + b);
-      const real e = load(in.pred + b * T + t) - wanted;
-      if (dpred) store(dpred + b * T + t, scale * e);
-      if (dtarget) to_target -= scale * (e + load(in.loss + b) * wanted);
+      const real ratio = dtarget ? load(in.loss + b) : real(0);
+#pragma unroll
+      for (int j = 0; j < EACH; j++) {
+        const int64_t t = first + j * PIECE_THREADS;
+        if (t >= piece.end) continue;
+        const real wanted = load(target + t), e = load(in.pred + b * T + t) - wanted;
+        if (dpred) store(dpred + b * T + t, scale * e);
+        to_target[j] -= scale * (e + ratio * wanted);
+      }
     }
-    if (dtarget) store(dtarget + piece.row * T + t, to_target);
+#pragma unroll
+    for (int j = 0; j < EACH; j++)
+      if (dtarget && first + j * PIECE_THREADS < piece.end)
+        store(dtarget + piece.row * T + first + j * PIECE_THREADS, to_target[j]);
   }
 }
 

@@ -12,6 +12,7 @@
  * each block, then, by one block to a row, of the blocks in order; both in double.
  */
 #include "cuda/fft.h"
+#include "cuda/reduce.h"
 #include "cuda/spectral.h"
 #include "cuda/stft_frames.h"
 
@@ -83,17 +84,17 @@ __global__ void one_pole_gradient_kernel(int64_t rows, int64_t T, const real *c,
   APF_ROW_LOOP(row, rows)
   {
     const double of_row = load(c + row);
-    double sum[1] = {0};
+    double sum = 0;
     APF_GRID_LOOP(k, K)
     {
       const Response at = response_at(k, of_row, over_T);
       const apf_c128 g = load_wide(G, row * K + k), v = load_wide(V, row * K + k);
       const apf_c128 dH = mul(at.rise, mul(at.over_A, at.over_A));
       const double weight = is_end(k, T) ? 1 : 2;
-      sum[0] += weight * mul_conj(mul_conj(g, v), dH).re;
+      sum += weight * mul_conj(mul_conj(g, v), dH).re;
       store_narrow(G, row * K + k, real_if(is_end(k, T), mul_conj(g, at.H)));
     }
-    const double total = block_sums(sum);
+    const double total = block_sum<SUM_THREADS>(sum);
     if (threadIdx.x == 0) store(sums + row * gridDim.x + blockIdx.x, total);
   }
 }
@@ -104,9 +105,9 @@ __global__ void one_pole_sum_kernel(int64_t rows, int64_t n, int64_t T, const do
                                     real *dc)
 {
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    double sum[1] = {0};
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum[0] += load(sums + row * n + i);
-    const double total = block_sums(sum);
+    double sum = 0;
+    for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += load(sums + row * n + i);
+    const double total = block_sum<SUM_THREADS>(sum);
     if (threadIdx.x == 0) store(dc + row, static_cast<real>(total / static_cast<double>(T)));
   }
 }
@@ -161,8 +162,8 @@ static apf_status gradient(apf_context *ctx, int64_t rows, int64_t T, const real
                            real *G, double *sums, real *dc)
 {
   const Sheet sheet = sheet_for(ctx, rows, T / 2 + 1);
-  APF_TRY(APF_LAUNCH(ctx, one_pole_gradient_kernel<real>, sheet.grid, sheet.threads, 0, rows, T, c,
-                     V, G, sums));
+  APF_TRY(APF_LAUNCH(ctx, one_pole_gradient_kernel<real>, sheet.grid, SUM_THREADS, 0, rows, T, c, V,
+                     G, sums));
   const int64_t parts = sheet.grid.x;
   return APF_LAUNCH(ctx, one_pole_sum_kernel<real>, grid_for(ctx, rows, 1), SUM_THREADS, 0, rows,
                     parts, T, sums, dc);

@@ -18,9 +18,16 @@ namespace apf_cuda {
 namespace {
 
 /** One tile at least: also without samples there is a state. */
-FirSizes sizes_of(int64_t B, int64_t T, int64_t F, int64_t K, int64_t samples, int64_t tile)
+FirSizes forward_sizes(int64_t B, int64_t T, int64_t F, int64_t K, int64_t tile)
 {
-  return {B, T, F, K, samples > 0 ? divide_up(samples, tile) : 1};
+  return {B, T, F, K, T > 0 ? divide_up(T, tile) : 1, 0};
+}
+
+/** Tiles that begin where a warp's accesses are aligned, and hold the K-1 samples before x too. */
+FirSizes backward_sizes(int64_t B, int64_t T, int64_t F, int64_t K, int64_t tile)
+{
+  const int64_t lead = divide_up(K - 1, 32) * 32;
+  return {B, T, F, K, T + lead > 0 ? divide_up(T + lead, tile) : 1, lead};
 }
 
 dim3 grid_of(const FirSizes &sizes)
@@ -34,11 +41,11 @@ apf_status filter(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t K,
                   const FirTerms<real> &terms, real *y, const FirSignal<real> &state, real *zf)
 {
   if (F == T) {
-    const FirSizes sizes = sizes_of(B, T, F, K, T, SAMPLES_TILE);
+    const FirSizes sizes = forward_sizes(B, T, F, K, SAMPLES_TILE);
     return APF_LAUNCH(ctx, fir_filter_samples_kernel<real>, grid_of(sizes), FIR_THREADS, 0, sizes,
                       terms, y, state, zf);
   }
-  const FirSizes sizes = sizes_of(B, T, F, K, T, FRAMES_TILE);
+  const FirSizes sizes = forward_sizes(B, T, F, K, FRAMES_TILE);
   return APF_LAUNCH(ctx, fir_filter_frames_kernel<real>, grid_of(sizes), FIR_THREADS, 0, sizes,
                     make_frames(F, T), terms, y, state, zf);
 }
@@ -101,9 +108,8 @@ apf_status fir_backward(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64
                         const real *zi, real *dx, real *db, real *dzi)
 {
   const FirGradients<real> p = {dy, dzf, b, {x, zi}, dx, db, dzi};
-  const int64_t samples = T + K - 1;
-  if (F != T) return gradients_of_frames(ctx, sizes_of(B, T, F, K, samples, FRAMES_TILE), p);
-  const FirSizes sizes = sizes_of(B, T, F, K, samples, SAMPLES_TILE);
+  if (F != T) return gradients_of_frames(ctx, backward_sizes(B, T, F, K, FRAMES_TILE), p);
+  const FirSizes sizes = backward_sizes(B, T, F, K, SAMPLES_TILE);
   return APF_LAUNCH(ctx, fir_gradients_samples_kernel<real>, grid_of(sizes), FIR_THREADS, 0, sizes,
                     p);
 }

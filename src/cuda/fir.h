@@ -12,6 +12,7 @@ enum { FIR_TAPS = 16 }; /* that are worked on at a time */
 struct FirSizes {
   int64_t B, T, F, K;
   int64_t tiles; /* a sequence */
+  int64_t lead;  /* samples before the sequence with which the first tile begins */
 };
 
 /** The tile of a block: samples from `begin` on of sequence b. */
@@ -23,7 +24,7 @@ struct FirTile {
     const unsigned tiles = static_cast<unsigned>(sizes.tiles); /* the grid has more of them */
     b = blockIdx.x / tiles;
     index = blockIdx.x % tiles;
-    begin = index * size;
+    begin = index * size - sizes.lead;
   }
 };
 
@@ -65,11 +66,11 @@ struct FirGradients {
   FirSignal<real> signal; /* for db only */
   real *dx, *db, *dzi;    /* NULL: not wanted */
 
-  /** `sum` is what the outputs say of sample s >= -(K-1). */
+  /** `sum` is what the outputs say of sample s; of those before -(K-1) nobody wants to know. */
   __device__ void store_input(const FirSizes &sizes, int64_t b, int64_t s, real sum) const
   {
     const int64_t H = sizes.K - 1, kept = s - (sizes.T - H); /* where it lies in zf */
-    if (s >= sizes.T) return;
+    if (s < -H || s >= sizes.T) return;
     if (dzf && kept >= 0) sum += load(dzf + b * H + kept);
     if (s >= 0 && dx) store(dx + b * sizes.T + s, sum);
     if (s < 0 && dzi) store(dzi + b * H + H + s, sum);

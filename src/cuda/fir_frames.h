@@ -83,13 +83,13 @@ struct FrameParts {
   }
 };
 
-/** The samples of a backward tile that exist: [from, to). Tiles start at -(K-1). */
+/** The samples of a backward tile that exist: [from, to). */
 struct FramesSpan {
   int64_t from, to;
 
   __device__ FramesSpan(const FirSizes &sizes, int64_t tile)
   {
-    const int64_t first = tile * FRAMES_TILE - (sizes.K - 1);
+    const int64_t first = tile * FRAMES_TILE - sizes.lead;
     from = first > 0 ? first : 0;
     to = smaller(first + FRAMES_TILE, sizes.T);
   }
@@ -169,7 +169,7 @@ __global__ void __launch_bounds__(FIR_THREADS, 2)
 {
   APF_SHARED(shared, GradientsFramesShared<real>);
   const FirTile tile(sizes, FRAMES_TILE);
-  const int64_t first = tile.begin - (sizes.K - 1), next = next_frame(sizes);
+  const int64_t first = tile.begin, next = next_frame(sizes);
   const FirSignal<real> upstream = {p.dy + tile.b * sizes.T, nullptr};
   const FirSignal<real> signal = p.signal.of_sequence(sizes, tile.b);
   const bool wants_input = p.dx || p.dzi;
@@ -214,8 +214,8 @@ __global__ void __launch_bounds__(FIR_THREADS)
     const FrameSupport support = frame_support(frames, sizes.T, frame);
     double sum = 0;
     if (support.begin < support.end) {
-      const int64_t last = (support.end - 1 + sizes.K - 1) / FRAMES_TILE;
-      for (int64_t tile = (support.begin + sizes.K - 1) / FRAMES_TILE + lane; tile <= last;
+      const int64_t last = (support.end - 1 + sizes.lead) / FRAMES_TILE;
+      for (int64_t tile = (support.begin + sizes.lead) / FRAMES_TILE + lane; tile <= last;
            tile += 32) {
         const FramesSpan span(sizes, tile);
         const int64_t low = frame_weight<double>(frames, frame_position(frames, span.from)).frame;

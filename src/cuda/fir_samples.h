@@ -3,7 +3,7 @@
  *
  * A thread computes a sample; a block's tile of taps, at most FIR_TAPS of each row at a time, goes
  * through shared memory, since it lies in memory row after row. Backward, tiles cover the samples
- * from -(K-1) on, whose gradients are dzi and dx: the block reads the K-1 rows behind its own as
+ * before the sequence too, whose gradients are dzi: the block reads the K-1 rows behind its own as
  * well, which its neighbour has just brought into the cache, and writes db of its own.
  */
 #ifndef APF_CUDA_FIR_SAMPLES_H
@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(FIR_THREADS)
 {
   APF_SHARED(shared, GradientsSamplesShared<real>);
   const FirTile tile(sizes, SAMPLES_TILE);
-  const int64_t first = tile.begin - (sizes.K - 1), taps_before = tile.b * sizes.F * sizes.K;
+  const int64_t first = tile.begin, taps_before = tile.b * sizes.F * sizes.K;
   const FirSignal<real> upstream = {p.dy + tile.b * sizes.T, nullptr};
   const FirSignal<real> signal = p.signal.of_sequence(sizes, tile.b);
   const bool wants_input = p.dx || p.dzi;

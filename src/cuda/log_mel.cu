@@ -30,7 +30,7 @@ struct Logarithm {
 };
 
 /** Where a chunk's frame i stands in y[B,bands,F]: frame first + i of the B x F. */
-struct Place {
+struct MelPlace {
   int64_t bands, F, first;
 
   __device__ int64_t of(int64_t band, int64_t i) const
@@ -62,7 +62,7 @@ __device__ static void each_band(const MelBank<real> &bank, int64_t frames, int6
 
 template <class real>
 __global__ void log_mel_kernel(MelBank<real> bank, int64_t frames, int64_t row,
-                               Logarithm<real> logarithm, Place place, const real *X, real *y)
+                               Logarithm<real> logarithm, MelPlace place, const real *X, real *y)
 {
   each_band(bank, frames, row, X, [&](int64_t band, int64_t frame, real M) {
     store(y + place.of(band, frame), logarithm.value(M));
@@ -72,7 +72,7 @@ __global__ void log_mel_kernel(MelBank<real> bank, int64_t frames, int64_t row,
 /** dM[frames,bands]. */
 template <class real>
 __global__ void log_mel_gradient_kernel(MelBank<real> bank, int64_t frames, int64_t row,
-                                        Logarithm<real> logarithm, Place place, const real *dy,
+                                        Logarithm<real> logarithm, MelPlace place, const real *dy,
                                         const real *X, real *dM)
 {
   each_band(bank, frames, row, X, [&](int64_t band, int64_t frame, real M) {
@@ -128,7 +128,7 @@ apf_status log_mel_forward(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft
   APF_TRY(workspace(ctx, chunks.most() * shape.row(), &X));
   for (int64_t i = 0; i < chunks.size(); i++) {
     const Chunk chunk = chunks[i];
-    const Place place = {n_mels, shape.F, chunk.row * shape.F + chunk.frame};
+    const MelPlace place = {n_mels, shape.F, chunk.row * shape.F + chunk.frame};
     APF_TRY(load_spectra(ctx, shape, chunk, x, X));
     APF_TRY(APF_LAUNCH(ctx, log_mel_kernel<real>, band_grid(ctx, chunk.count(), n_mels), THREADS, 0,
                        bank, chunk.count(), shape.row(), logarithm, place, X, y));
@@ -155,7 +155,7 @@ apf_status log_mel_backward(apf_context *ctx, int64_t B, int64_t T, int64_t n_ff
   for (int64_t i = 0; i < chunks.size(); i++) {
     const Chunk chunk = chunks[i];
     const int64_t frames = chunk.count();
-    const Place place = {n_mels, shape.F, chunk.row * shape.F + chunk.frame};
+    const MelPlace place = {n_mels, shape.F, chunk.row * shape.F + chunk.frame};
     APF_TRY(load_spectra(ctx, shape, chunk, x, X));
     APF_TRY(APF_LAUNCH(ctx, log_mel_gradient_kernel<real>, band_grid(ctx, frames, n_mels), THREADS,
                        0, bank, frames, shape.row(), logarithm, place, dy, X, dM));

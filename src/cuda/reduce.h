@@ -32,15 +32,15 @@ __device__ inline T warp_sum(T v)
 }
 
 /** Replaces each of the N numbers by its sum over the block, in every thread. */
-template <int THREADS, int N>
-__device__ inline void block_sums(double (&v)[N])
+template <int THREADS, int N, class T>
+__device__ inline void block_sums(T (&v)[N])
 {
   static_assert(THREADS % WARP == 0);
   constexpr int WARPS = THREADS / WARP;
 #pragma unroll
-  for (double &number : v) number = warp_sum(number);
+  for (T &number : v) number = warp_sum(number);
   if constexpr (WARPS > 1) {
-    APF_SHARED(part, Table<Table<double, WARPS>, N>);
+    APF_SHARED(part, Table<Table<T, WARPS>, N>);
     const int warp = threadIdx.x / WARP;
     if (threadIdx.x % WARP == 0)
 #pragma unroll

@@ -15,13 +15,15 @@
 #include "cuda/response.h"
 
 #include "cuda/fft.h"
+#include "cuda/reduce.h"
 #include "cuda/spectral.h"
 #include "cuda/tables.h"
 
 namespace apf_cuda {
 
-/* --- filters on the device ----------------------------------------------------------------------
- */
+enum { GRADIENT_THREADS = 128, SUM_THREADS = 256, MOST_ROWS = 65535 };
+
+/* --- filters on the device -------------------------------------------------------------------- */
 
 template <class real>
 __device__ Bin<real> polynomial(const real (&c)[3], Bin<real> z)
@@ -179,8 +181,7 @@ __device__ static bool is_end(int64_t k, int64_t K)
   return k == 0 || k == K - 1;
 }
 
-/* --- kernels ------------------------------------------------------------------------------------
- */
+/* --- kernels ---------------------------------------------------------------------------------- */
 
 /** Y = X H, or X conj(H) with `conjugate`. */
 template <class real, class Filter, class Settings>
@@ -214,8 +215,10 @@ __global__ void response_gradient_kernel(int64_t frames, int64_t K, Settings set
       const Bin<real> H = filter.add_gradients(load_bin(circle, k), G, sums);
       if (dX) store_bin(dX, frame * K + k, real_if(within && end, mul_conj(dy, H)));
     }
-    const real sum = block_sums(sums);
-    if (threadIdx.x < Filter::COUNT) Filter::keep(d, frame, threadIdx.x, sum);
+    block_sums<GRADIENT_THREADS>(sums);
+    if (threadIdx.x > 0) continue;
+#pragma unroll
+    for (int i = 0; i < Filter::COUNT; i++) Filter::keep(d, frame, i, sums[i]);
   }
 }
 
@@ -256,18 +259,15 @@ __global__ void phaser_sum_kernel(int64_t B, int64_t F, const real *shared, real
   APF_ROW_LOOP(row, B)
   {
     const real *from = shared + (i * B + row) * F;
-    double sum[1] = {0};
-    for (int64_t f = threadIdx.x; f < F; f += blockDim.x) sum[0] += load(from + f);
-    const double total = block_sums(sum);
+    double sum = 0;
+    for (int64_t f = threadIdx.x; f < F; f += blockDim.x) sum += load(from + f);
+    const double total = block_sum<SUM_THREADS>(sum);
     if (threadIdx.x > 0) continue;
     store(i < 2 ? rows + row : rows + row * 3 + (i - 2) % 3, static_cast<real>(total));
   }
 }
 
-/* --- launches -----------------------------------------------------------------------------------
- */
-
-enum { GRADIENT_THREADS = 128, SUM_THREADS = 256, MOST_ROWS = 65535 };
+/* --- launches --------------------------------------------------------------------------------- */
 
 template <class Filter, class real, class Settings>
 static apf_status apply(apf_context *ctx, int64_t n_fft, int64_t frames, const Settings &settings,

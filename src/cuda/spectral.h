@@ -1,6 +1,6 @@
 /**
- * What the spectral kernels share: bins as pairs, sheets of rows and columns, sums of a block,
- * cutting the workspace.
+ * What the spectral kernels share: bins as pairs, sheets of rows and columns, cutting the
+ * workspace.
  */
 #ifndef APF_CUDA_SPECTRAL_H
 #define APF_CUDA_SPECTRAL_H
@@ -11,8 +11,7 @@
 
 namespace apf_cuda {
 
-/* --- bins ---------------------------------------------------------------------------------------
- */
+/* --- bins ------------------------------------------------------------------------------------- */
 
 template <class real>
 using Bin = std::conditional_t<std::is_same_v<real, float>, apf_c64, apf_c128>;
@@ -55,8 +54,7 @@ __device__ inline auto square_of(S a)
   return a.re * a.re + a.im * a.im;
 }
 
-/* --- rows and columns ---------------------------------------------------------------------------
- */
+/* --- rows and columns ------------------------------------------------------------------------- */
 
 /** Of a kernel whose x covers the columns of a row and whose y the rows; both stride. */
 struct Sheet {
@@ -87,37 +85,7 @@ template <class real>
 apf_status copy_rows(apf_context *ctx, int64_t rows, int64_t n, const real *from,
                      int64_t from_stride, real *to, int64_t to_stride);
 
-/* --- sums ---------------------------------------------------------------------------------------
- */
-
-/**
- * Sums of N values over the block, always in the same order: thread i < N returns that of value i,
- * others nothing of use. Every thread of the block calls it; blocks are whole warps.
- */
-template <int N, class T>
-__device__ inline T block_sums(const T (&values)[N])
-{
-  struct Parts {
-    T of_warp[32][N];
-  };
-  APF_SHARED(parts, Parts);
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
-  __syncthreads(); /* the last call's sums have been read */
-#pragma unroll
-  for (int i = 0; i < N; i++) {
-    T sum = values[i];
-    for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_down_sync(~0u, sum, offset);
-    if (lane == 0) parts.of_warp[warp][i] = sum;
-  }
-  __syncthreads();
-  T total = 0;
-  if (threadIdx.x < N)
-    for (int w = 0; w < warps; w++) total += parts.of_warp[w][threadIdx.x];
-  return total;
-}
-
-/* --- the workspace ------------------------------------------------------------------------------
- */
+/* --- the workspace ---------------------------------------------------------------------------- */
 
 /** The room that n values take, in values. */
 inline int64_t room_for(int64_t n)

@@ -15,8 +15,7 @@ namespace apf_cuda {
 
 enum { THREADS = 256 };
 
-/* --- chunks -------------------------------------------------------------------------------------
- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 Chunks::Chunks(const apf_context *ctx, int64_t rows, int64_t F, int64_t frame_bytes)
     : rows_(rows), F_(F)
@@ -35,8 +34,7 @@ Chunk Chunks::operator[](int64_t i) const
   return {row, std::min(each_rows_, rows_ - row), frame, std::min(each_frames_, F_ - frame)};
 }
 
-/* --- samples to frames --------------------------------------------------------------------------
- */
+/* --- samples to frames ------------------------------------------------------------------------ */
 
 /** The sample that stands at position t; -1 where that is zero. */
 __device__ static int64_t source(const StftShape &shape, int64_t t)
@@ -68,12 +66,10 @@ __global__ void load_frames_kernel(StftShape shape, Chunk chunk, int64_t signals
     const int64_t b = chunk.row + row / chunk.frames, f = chunk.frame + row % chunk.frames;
     const int64_t start = shape.first_sample(f);
     const real *from = x + b % signals * shape.T;
-    APF_GRID_LOOP(j, shape.n_fft / 2)
+    real *to = frames + row * shape.row();
+    APF_GRID_LOOP(i, shape.n_fft)
     {
-      const int64_t i = 2 * j - before;
-      store_bin(frames + row * shape.row(), j,
-                {windowed(shape, start, i, hann, from, scale),
-                 windowed(shape, start, i + 1, hann, from, scale)});
+      store(to + i, windowed(shape, start, i - before, hann, from, scale));
     }
   }
 }
@@ -84,17 +80,16 @@ apf_status load_frames(apf_context *ctx, const StftShape &shape, const Chunk &ch
 {
   const real *hann;
   APF_TRY(hann_window(ctx, shape.window, &hann));
-  const Sheet sheet = sheet_for(ctx, chunk.count(), shape.n_fft / 2);
+  const Sheet sheet = sheet_for(ctx, chunk.count(), shape.n_fft);
   return APF_LAUNCH(ctx, load_frames_kernel<real>, sheet.grid, sheet.threads, 0, shape, chunk,
                     signals, hann, x, scale, frames);
 }
 APF_INSTANTIATE_REAL(load_frames);
 
-/* --- frames to samples --------------------------------------------------------------------------
- */
+/* --- frames to samples ------------------------------------------------------------------------ */
 
 /** Frames low..high-1. */
-struct FrameRange {
+struct CoveringFrames {
   int64_t low, high;
 };
 
@@ -104,7 +99,7 @@ __device__ static int64_t divide_down(int64_t a, int64_t b)
 }
 
 /** The frames whose window covers a position. */
-__device__ static FrameRange touching(const StftShape &shape, int64_t position)
+__device__ static CoveringFrames touching(const StftShape &shape, int64_t position)
 {
   const int64_t at = position - shape.first_sample(0);
   const int64_t low = divide_down(at - shape.window, shape.hop) + 1;
@@ -117,14 +112,14 @@ __device__ static FrameRange touching(const StftShape &shape, int64_t position)
 struct Places {
   int64_t left, right;
   bool mirrored;
-  FrameRange range;
+  CoveringFrames range;
 };
 
 __device__ static void include(const StftShape &shape, int64_t position, Places *places)
 {
-  const FrameRange more = touching(shape, position);
+  const CoveringFrames more = touching(shape, position);
   if (more.low >= more.high) return;
-  FrameRange *range = &places->range;
+  CoveringFrames *range = &places->range;
   const bool first = range->low >= range->high;
   range->low = first || more.low < range->low ? more.low : range->low;
   range->high = first || more.high > range->high ? more.high : range->high;
@@ -207,7 +202,7 @@ __global__ void overlap_add_kernel(StftShape shape, Chunk chunk, int64_t low, in
     {
       const int64_t t = low + j;
       const Places places = places_of(shape, t);
-      const FrameRange range = places.range;
+      const CoveringFrames range = places.range;
       const int64_t first = range.low > chunk.frame ? range.low : chunk.frame;
       const int64_t last = range.high < end ? range.high : end;
       if (chunk.frame > 0 && first >= last) continue;
@@ -257,7 +252,7 @@ __global__ void inverse_scale_kernel(StftShape shape, real factor, const real *h
 {
   APF_GRID_LOOP(t, shape.T)
   {
-    const FrameRange range = touching(shape, t);
+    const CoveringFrames range = touching(shape, t);
     real sum = 0;
     for (int64_t f = range.low; f < range.high; f++) {
       const real w = load(hann + (t - shape.first_sample(f)));
@@ -277,8 +272,7 @@ apf_status inverse_scale(apf_context *ctx, const StftShape &shape, real factor, 
 }
 APF_INSTANTIATE_REAL(inverse_scale);
 
-/* --- analysis and synthesis ---------------------------------------------------------------------
- */
+/* --- analysis and synthesis ------------------------------------------------------------------- */
 
 /** The first and the last bin of each frame times 1/2. */
 template <class real>

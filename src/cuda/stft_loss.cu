@@ -11,6 +11,7 @@
  * block to a set adds the frames' sums up in a fixed order. Backward computes the spectra again.
  */
 #include "cuda/mel.h"
+#include "cuda/reduce.h"
 #include "cuda/spectral.h"
 #include "cuda/stft_frames.h"
 
@@ -19,8 +20,7 @@ namespace apf_cuda {
 enum { SUMS = 3 }; /* of (x - y)^2, y^2, |ln x - ln y| */
 enum { THREADS = 256, FRAME_THREADS = 128, SET_THREADS = 512 };
 
-/* --- magnitudes ---------------------------------------------------------------------------------
- */
+/* --- magnitudes ------------------------------------------------------------------------------- */
 
 template <class real>
 __device__ static real floored(real power)
@@ -89,8 +89,7 @@ __global__ void loss_bands_kernel(MelBank<real> bank, int64_t frames, int64_t K,
   }
 }
 
-/* --- forward ------------------------------------------------------------------------------------
- */
+/* --- forward ---------------------------------------------------------------------------------- */
 
 /** sums[frames,SUMS]. */
 template <class Magnitudes>
@@ -105,8 +104,9 @@ __global__ void loss_frame_sums_kernel(int64_t frames, Magnitudes of, double *su
       part[1] += static_cast<double>(y) * static_cast<double>(y);
       part[2] += static_cast<double>(fabs(log(x / y)));
     }
-    const double sum = block_sums(part);
-    if (threadIdx.x < SUMS) store(sums + frame * SUMS + threadIdx.x, sum);
+    block_sums<FRAME_THREADS>(part);
+    if (threadIdx.x > 0) continue;
+    for (int s = 0; s < SUMS; s++) store(sums + frame * SUMS + s, part[s]);
   }
 }
 
@@ -115,25 +115,19 @@ template <class real>
 __global__ void loss_sets_kernel(int64_t P, int64_t frames, int64_t bands, const double *sums,
                                  real *loss, real *parts)
 {
-  APF_SHARED(total, Pack<double, SUMS + 1>);
   for (int64_t set = blockIdx.x; set < P; set += gridDim.x) {
     double part[SUMS] = {0, 0, 0};
     for (int64_t f = threadIdx.x; f < frames; f += blockDim.x)
       for (int s = 0; s < SUMS; s++) part[s] += load(sums + (set * frames + f) * SUMS + s);
-    const double sum = block_sums(part);
-    if (threadIdx.x < SUMS) {
-      total.v[threadIdx.x] = sum;
-      store(parts + set * SUMS + threadIdx.x, static_cast<real>(sum));
-    }
-    __syncthreads();
+    block_sums<SET_THREADS>(part);
+    if (threadIdx.x > 0) continue;
+    for (int s = 0; s < SUMS; s++) store(parts + set * SUMS + s, static_cast<real>(part[s]));
     const double count = static_cast<double>(frames) * static_cast<double>(bands);
-    if (threadIdx.x == 0)
-      store(loss + set, static_cast<real>(sqrt(total.v[0] / total.v[1]) + total.v[2] / count));
+    store(loss + set, static_cast<real>(sqrt(part[0] / part[1]) + part[2] / count));
   }
 }
 
-/* --- backward -----------------------------------------------------------------------------------
- */
+/* --- backward --------------------------------------------------------------------------------- */
 
 /** What a set's x - y and sgn(x - y) / x are multiplied by. */
 template <class real>
@@ -178,8 +172,7 @@ __global__ void loss_bins_kernel(int64_t frames, int64_t K, Magnitudes of, int64
   }
 }
 
-/* --- launches -----------------------------------------------------------------------------------
- */
+/* --- launches --------------------------------------------------------------------------------- */
 
 template <class real>
 struct Signals {

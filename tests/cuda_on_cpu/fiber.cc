@@ -8,18 +8,14 @@
 #include <cstdlib>
 #include <vector>
 
-#include <boost/context/detail/fcontext.hpp>
-
 #ifdef CUDA_ON_CPU_ASAN
 #include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
 #endif
 
 namespace cuda_on_cpu {
 
 namespace {
 
-using boost::context::detail::jump_fcontext;
 using boost::context::detail::make_fcontext;
 using boost::context::detail::transfer_t;
 
@@ -33,29 +29,9 @@ std::vector<Fiber *> &pool = *new std::vector<Fiber *>();
 size_t created;
 void (*first_call)();
 
-/** Around each switch, so that AddressSanitizer knows the stack. */
-void leave(Fiber *from, const Fiber *to)
-{
-#ifdef CUDA_ON_CPU_ASAN
-  __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
-#else
-  (void)from, (void)to;
-#endif
-}
-void arrive(void *fake_stack, transfer_t came)
-{
-  Fiber *from = static_cast<Fiber *>(came.data);
-  from->context = came.fctx;
-#ifdef CUDA_ON_CPU_ASAN
-  __sanitizer_finish_switch_fiber(fake_stack, &from->stack, &from->stack_bytes);
-#else
-  (void)fake_stack;
-#endif
-}
-
 void enter(transfer_t came)
 {
-  arrive(nullptr, came);
+  arrive(came, nullptr);
   first_call();
 }
 
@@ -104,13 +80,6 @@ void abandon_fiber(Fiber *fiber)
   fiber->fake_stack = nullptr;
   fiber->context = make_fcontext(fiber->top, kStackBytes - kStaggerSpan, enter);
   pool.push_back(fiber);
-}
-
-void switch_fiber(Fiber *from, Fiber *to)
-{
-  leave(from, to);
-  const transfer_t came = jump_fcontext(to->context, from);
-  arrive(from->fake_stack, came);
 }
 
 }  // namespace cuda_on_cpu

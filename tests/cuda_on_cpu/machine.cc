@@ -168,19 +168,18 @@ void report_deadlock()
 
 void run_threads();
 
-/** Goes on with `next`, or on the host's stack if there is none. */
-void continue_with(Fiber *from, Thread *next)
+/** Makes `next` the current thread; its fiber, or the host's if there is none. */
+Fiber *fiber_of(Thread *next)
 {
   if (!next) {
     if (!in_flight.empty()) report_deadlock();
     current = nullptr;
-    switch_fiber(from, &host);
-    return;
+    return &host;
   }
   make_current(next);
   if (!next->fiber) next->fiber = take_fiber(run_threads);
   next->state = State::READY;
-  if (next->fiber != from) switch_fiber(from, next->fiber);
+  return next->fiber;
 }
 
 void retire(Block *block)
@@ -224,7 +223,7 @@ void run_threads()
       next->state = State::READY;
     } else {
       give_fiber(self);
-      continue_with(self, next);
+      switch_fiber(self, fiber_of(next));
     }
   }
 }
@@ -284,7 +283,7 @@ void run_launch(const Launch &launch)
   forget_shared();
   order_blocks(static_cast<uint64_t>(launch.grid.x) * launch.grid.y * launch.grid.z);
   fill_slots();
-  continue_with(&host, pick());
+  switch_fiber(&host, next_fiber());
   abandon_all();
   forget_words();
   if (counting) close_accesses();
@@ -298,12 +297,9 @@ void make_ready(Thread *thread)
   thread->block->ready.push_back(static_cast<uint16_t>(thread->linear));
 }
 
-void wait_as(State state, const Site &site)
+Fiber *next_fiber()
 {
-  Fiber *self = current->fiber;
-  current->state = state;
-  current->site = site;
-  continue_with(self, pick());
+  return fiber_of(pick());
 }
 
 void yield()
@@ -311,7 +307,7 @@ void yield()
   Fiber *self = current->fiber;
   make_ready(current);
   turn = random_below(static_cast<uint32_t>(in_flight.size()));
-  continue_with(self, pick());
+  go_on(self);
 }
 
 void poll(const Site &site)

@@ -96,8 +96,22 @@ extern Launch running;
 /** Number of the launch, from 1; it identifies what belongs to the present one. */
 extern uint64_t launch_number;
 
-/** Lets others run, and returns when the current thread is READY again and its turn has come. */
-void wait_as(State state, const Site &site);
+/** Makes another thread, or the same, the current one; its fiber, which the caller switches to. */
+Fiber *next_fiber();
+/** Lets others run, until it is the turn of `self`, the current fiber, again. */
+inline void go_on(Fiber *self)
+{
+  Fiber *next = next_fiber();
+  if (next != self) switch_fiber(self, next);
+}
+/** The same, for a current thread that must be made READY before. */
+inline void wait_as(State state, const Site &site)
+{
+  Fiber *self = current->fiber;
+  current->state = state;
+  current->site = site;
+  go_on(self);
+}
 /** Lets others run; the current thread stays READY. */
 void yield();
 /** As yield, for a thread that waits for another block: fails when all threads do so for ever. */
