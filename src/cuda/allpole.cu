@@ -55,12 +55,11 @@ apf_status allpole_backward(apf_context *ctx, int64_t B, int64_t T, int64_t F, i
 APF_INSTANTIATE_SCALAR(allpole_backward);
 
 template <class S>
-apf_status allpole_jvp(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t M,
-                       const S *x_dot, const S *a_dot, const S *zi_dot, const S *a, const S *zi,
-                       const S *y, S *y_dot, S *zf_dot)
+apf_status allpole_jvp(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t M, const S *x_dot,
+                       const S *a_dot, const S *zi_dot, const S *a, const S *zi, const S *y,
+                       S *y_dot, S *zf_dot)
 {
-  return run(ctx,
-             AllpoleForward<S>{B, T, F, M, x_dot, a, zi_dot, a_dot, y, zi, y_dot, zf_dot});
+  return run(ctx, AllpoleForward<S>{B, T, F, M, x_dot, a, zi_dot, a_dot, y, zi, y_dot, zf_dot});
 }
 APF_INSTANTIATE_SCALAR(allpole_jvp);
 

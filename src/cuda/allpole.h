@@ -29,6 +29,8 @@ struct AllpoleBackward {
   S *dx, *da, *dzi;
 };
 
+/* Each of the next four leaves to `taps` what does not fit into the device's shared memory. */
+
 /** A thread per sequence; orders 1 to SMALL_ORDERS. */
 template <class S>
 apf_status allpole_forward_sequences(apf_context *ctx, const AllpoleForward<S> &p);
@@ -50,7 +52,9 @@ apf_status allpole_backward_taps(apf_context *ctx, const AllpoleBackward<S> &p);
 /** Largest order whose affine map of a span (M * M + M scalars) and the one it is composed with fit
  *  into a thread's registers. */
 template <class S>
-inline constexpr int SMALL_ORDERS = sizeof(S) == 4 ? 8 : sizeof(S) == 8 ? 6 : 4;
+inline constexpr int SMALL_ORDERS = sizeof(S) == 4   ? 8
+                                    : sizeof(S) == 8 ? 6
+                                                     : 4;
 
 /** Calls f(std::integral_constant<int, M>) for the order, which is 1 to SMALL_ORDERS. */
 template <class S, int M = 1, class Function>

@@ -15,11 +15,9 @@
 #define APF_CUDA_ALLPOLE_CHAIN_H
 
 #include "cuda/allpole_steps.h"
+#include "cuda/scan.h"
 
 namespace apf_cuda {
-
-constexpr int WARP = 32;
-constexpr unsigned ALL_LANES = 0xffffffffu;
 
 /** What the blocks of a launch share. Tiles are numbered so that all sequences' first ones come
  *  first, in the order in which blocks take them: nobody waits for a tile that has no block yet. */
@@ -27,15 +25,14 @@ template <class S>
 struct Chain {
   uint32_t *ticket, *done, *flags; /* zero before and after the launch; flags: one a tile */
   int64_t B, tiles;                /* sequences; tiles of each */
-  Real<S> *maps, *states;          /* of the tiles of one sequence after those of another */
+  S *maps, *states;                /* of the tiles of one sequence after those of another */
 };
 
 enum ChainFlag : uint32_t { NOTHING, MAP, STATE };
 
-template <int M, class S>
-constexpr int MAP_WORDS = sizeof(AffineMap<M, S>) / sizeof(Real<S>);
-template <int M, class S>
-constexpr int STATE_WORDS = M * sizeof(S) / sizeof(Real<S>);
+/** Scalars of a map. */
+template <int M>
+inline constexpr int MAP_SIZE = M *(M + 1);
 
 /** A tile of sequence b; rank counts them in the order of the recursion. */
 struct ChainTile {
@@ -68,17 +65,7 @@ __device__ inline ChainTile take_tile(const Chain<S> &chain, Shared *shared)
   return {b, rank, b * chain.tiles + rank};
 }
 
-/* --- within a warp ------------------------------------------------------------------------------ */
-
-template <class S>
-__device__ inline S shuffle_up(S v, int delta)
-{
-  if constexpr (is_complex<S>)
-    return S{__shfl_up_sync(ALL_LANES, v.re, static_cast<unsigned>(delta)),
-             __shfl_up_sync(ALL_LANES, v.im, static_cast<unsigned>(delta))};
-  else
-    return __shfl_up_sync(ALL_LANES, v, static_cast<unsigned>(delta));
-}
+/* --- within a warp ------------------------------------------------------------------------- */
 
 /** The map of all lanes up to this one. */
 template <int M, class S>
@@ -98,7 +85,7 @@ __device__ inline AffineMap<M, S> scan_warp(AffineMap<M, S> map)
   return map;
 }
 
-/* --- within a block: its first warp ------------------------------------------------------------- */
+/* --- within a block: its first warp -------------------------------------------------------- */
 
 /** Maps in shared memory, an entry a lane: out = first, then `then`. */
 template <int M, class S>
@@ -128,32 +115,25 @@ __device__ inline const AffineMap<M, S> &tile_map(ChainShared<M, S, WARPS> *shar
   return *map;
 }
 
-/* --- between blocks: their first warps ----------------------------------------------------------- */
+/* --- between blocks: their first warps ----------------------------------------------------- */
 
-/** All lanes together; the values are the same for all. */
-template <class S>
-__device__ inline void publish(const Chain<S> &chain, int64_t index, const Real<S> *words,
-                               int count, Real<S> *to, ChainFlag flag)
+/** By all lanes; the map is in shared memory. */
+template <int M, class S>
+__device__ inline void publish_map(const Chain<S> &chain, int64_t index, const AffineMap<M, S> &map)
 {
-  for (int k = lane_id(); k < count; k += WARP) store_relaxed(to + index * count + k, words[k]);
+  const S *entries = reinterpret_cast<const S *>(&map);
+  for (int k = lane_id(); k < MAP_SIZE<M>; k += WARP)
+    publish(chain.maps + index * MAP_SIZE<M> + k, entries[k]);
   __syncwarp();
-  if (lane_id() == 0) store_release(chain.flags + index, flag);
+  if (lane_id() == 0) store_release(chain.flags + index, MAP);
 }
 
 /** By one thread. */
 template <int M, class S>
 __device__ inline void publish_state(const Chain<S> &chain, int64_t index, const S (&state)[M])
 {
-  Real<S> *to = chain.states + index * STATE_WORDS<M, S>;
 #pragma unroll
-  for (int i = 0; i < M; i++) {
-    if constexpr (is_complex<S>) {
-      store_relaxed(to + 2 * i, state[i].re);
-      store_relaxed(to + 2 * i + 1, state[i].im);
-    } else {
-      store_relaxed(to + i, state[i]);
-    }
-  }
+  for (int i = 0; i < M; i++) publish(chain.states + index * M + i, state[i]);
   store_release(chain.flags + index, STATE);
 }
 
@@ -182,26 +162,20 @@ __device__ inline void look_back(const Chain<S> &chain, const ChainTile &tile,
 {
   const int64_t back = wait_for_state(chain, tile);
   __syncwarp();
-  const Real<S> *from = chain.states + (tile.index - back) * STATE_WORDS<M, S>;
 #pragma unroll
-  for (int i = 0; i < M; i++) {
-    if constexpr (is_complex<S>)
-      state[i] = S{load_relaxed(from + 2 * i), load_relaxed(from + 2 * i + 1)};
-    else
-      state[i] = load_relaxed(from + i);
-  }
+  for (int i = 0; i < M; i++) state[i] = fetch(chain.states + (tile.index - back) * M + i);
   for (int64_t left = back - 1; left > 0; left -= WARP) {
     const int count = left < WARP ? static_cast<int>(left) : WARP;
-    const Real<S> *maps = chain.maps + (tile.index - left) * MAP_WORDS<M, S>;
-    for (int k = lane_id(); k < count * MAP_WORDS<M, S>; k += WARP)
-      reinterpret_cast<Real<S> *>(window)[k] = load_relaxed(maps + k);
+    const S *maps = chain.maps + (tile.index - left) * MAP_SIZE<M>;
+    for (int k = lane_id(); k < count * MAP_SIZE<M>; k += WARP)
+      reinterpret_cast<S *>(window)[k] = fetch(maps + k);
     __syncwarp();
     for (int k = 0; k < count; k++) apply(window[k], state);
     __syncwarp();
   }
 }
 
-/* --- all of it ---------------------------------------------------------------------------------- */
+/* --- all of it ----------------------------------------------------------------------------- */
 
 template <int M, class S>
 __device__ inline void copy_state(const S (&from)[M], S (&to)[M])
@@ -219,9 +193,7 @@ __device__ inline void link_tile(const Chain<S> &chain, const ChainTile &tile, c
   for (int w = 0; w < WARPS; w++) finite = finite && shared->finite[w];
   const AffineMap<M, S> &map = tile_map(shared);
   finite = finite && is_finite(map);
-  if (finite && tile.rank > 0)
-    publish(chain, tile.index, reinterpret_cast<const Real<S> *>(&map), MAP_WORDS<M, S>, chain.maps,
-            MAP);
+  if (finite && tile.rank > 0) publish_map(chain, tile.index, map);
   S state[M];
   if (tile.rank > 0)
     look_back(chain, tile, window, state);

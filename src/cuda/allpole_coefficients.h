@@ -33,9 +33,30 @@ __device__ inline S narrow(Wide<S> v)
     return static_cast<S>(v);
 }
 
-/* --- coefficients ------------------------------------------------------------------------------ */
+/* --- coefficients -------------------------------------------------------------------------- */
 
-/** The two frames that a thread interpolates between; each is read once while it moves on. */
+/** The frames on both sides of a sample, M scalars each. */
+template <class S>
+struct FrameSides {
+  const S *left, *right;
+};
+
+/** a_t, a_{t+1}, .. into a row; sides_of(frame) is where a frame and the next one lie. */
+template <int M, class S, class Sides>
+__device__ inline void interpolate_row(const Frames &frames, int64_t t, int count,
+                                       const Sides &sides_of, S *row)
+{
+  FramePosition at = frame_position(frames, t);
+  for (int k = 0; k < count; k++, next_sample(frames, &at)) {
+    const FrameWeight<Real<S>> w = frame_weight<Real<S>>(frames, at);
+    const FrameSides<S> of = sides_of(w.frame);
+#pragma unroll
+    for (int i = 0; i < M; i++)
+      row[k * M + i] = add(of.left[i], scale(add(of.right[i], negate(of.left[i])), w.weight));
+  }
+}
+
+/** The two frames that a thread is between; each is read once while it moves on. */
 template <int M, class S>
 struct FramePair {
   const S *a;      /* (F, M), of the row's sequence */
@@ -59,34 +80,29 @@ __device__ inline void exchange(T &a, T &b)
 }
 
 template <int M, class S>
-__device__ inline void move_to_frame(const Frames &frames, FramePair<M, S> *pair, int64_t frame)
+__device__ inline FrameSides<S> move_to_frame(const Frames &frames, FramePair<M, S> *pair,
+                                              int64_t frame)
 {
   const int64_t held = pair->frame;
-  if (frame == held) return;
-  const bool next = held >= 0 && frame == held + 1, previous = held >= 0 && frame == held - 1;
+  const bool next = held >= 0 && frame == held + 1, previous = frame == held - 1;
   if (next || previous) exchange(pair->left, pair->right);
-  if (!next) load_frame<M>(pair->a, frame, pair->left);
-  if (!previous) load_frame<M>(pair->a, frames.count > 1 ? frame + 1 : frame, pair->right);
+  if (frame != held && !next) load_frame<M>(pair->a, frame, pair->left);
+  if (frame != held && !previous)
+    load_frame<M>(pair->a, frames.count > 1 ? frame + 1 : frame, pair->right);
   pair->frame = frame;
+  return {pair->left, pair->right};
 }
 
-/** a_{t}, a_{t+1}, .. into a row. */
+/** a_t, a_{t+1}, .. into a row, out of frames in global memory. */
 template <int M, class S>
 __device__ inline void interpolate_row(const Frames &frames, FramePair<M, S> *pair, int64_t t,
                                        int count, S *row)
 {
-  FramePosition at = frame_position(frames, t);
-  for (int k = 0; k < count; k++, next_sample(frames, &at)) {
-    const FrameWeight<Real<S>> w = frame_weight<Real<S>>(frames, at);
-    move_to_frame(frames, pair, w.frame);
-#pragma unroll
-    for (int i = 0; i < M; i++)
-      row[k * M + i] =
-          add(pair->left[i], scale(add(pair->right[i], negate(pair->left[i])), w.weight));
-  }
+  interpolate_row<M>(
+      frames, t, count, [&](int64_t frame) { return move_to_frame(frames, pair, frame); }, row);
 }
 
-/* --- their gradients, where one thread has all samples of a sequence, from the last on ---------- */
+/* --- their gradients, where a thread has a whole sequence, from the end -------------------- */
 
 template <int M, class S>
 struct FrameGradients {

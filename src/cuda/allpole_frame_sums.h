@@ -12,10 +12,10 @@
 
 #include "cuda/allpole_coefficients.h"
 #include "cuda/allpole_rows.h"
+#include "cuda/frame_support.h"
+#include "cuda/scan.h"
 
 namespace apf_cuda {
-
-inline constexpr unsigned FRAME_LANES = 0xffffffffu;
 
 __host__ __device__ inline int64_t frame_rows(const Frames &frames, int64_t tiles)
 {
@@ -34,39 +34,16 @@ __device__ inline FrameRange frames_of_samples(const Frames &frames, int64_t t, 
   return {left, frames.count > 1 ? right + 1 : right};
 }
 
-/** Samples from .. to - 1 include those with a weight in a frame, and perhaps a few around. */
-struct SampleRange {
-  int64_t from, to;
-};
-
-__device__ inline SampleRange samples_of_frame(const Frames &frames, int64_t frame, int64_t T)
-{
-  if (frames.up == 0) return {0, T};
-  const double spacing = static_cast<double>(frames.down) / static_cast<double>(frames.up);
-  const int64_t from = static_cast<int64_t>(static_cast<double>(frame - 1) * spacing) - 1;
-  const int64_t to = static_cast<int64_t>(static_cast<double>(frame + 1) * spacing) + 2;
-  return {from < 0 ? 0 : from, to < T ? to : T};
-}
-
-/** Not negative. */
-template <class Real>
-__device__ inline Real weight_in_frame(const Frames &frames, int64_t t, int64_t frame)
-{
-  const int64_t distance = frame_distance(frames, t, frame);
-  const int64_t inside = frames.down - (distance < 0 ? -distance : distance);
-  return inside <= 0 ? Real(0) : static_cast<Real>(inside) * static_cast<Real>(frames.inverse);
-}
-
 /** The sum over all lanes, in a fixed order. */
 template <class W>
 __device__ inline W sum_lanes(W v)
 {
-  for (int lanes = 16; lanes > 0; lanes /= 2) {
+  for (int lanes = WARP / 2; lanes > 0; lanes /= 2) {
     if constexpr (is_complex<W>)
-      v = add(v, W{__shfl_xor_sync(FRAME_LANES, v.re, lanes),
-                   __shfl_xor_sync(FRAME_LANES, v.im, lanes)});
+      v = add(v,
+              W{__shfl_xor_sync(ALL_LANES, v.re, lanes), __shfl_xor_sync(ALL_LANES, v.im, lanes)});
     else
-      v += __shfl_xor_sync(FRAME_LANES, v, lanes);
+      v += __shfl_xor_sync(ALL_LANES, v, lanes);
   }
   return v;
 }
@@ -77,24 +54,26 @@ template <int M, int L, int WARPS, class S>
 __device__ inline void sum_tile_frames(const Frames &frames, int64_t tile, int64_t t, int samples,
                                        const S *rows, Wide<S> *sums)
 {
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % WARP;
+  const int warp = static_cast<int>(threadIdx.x) / WARP;
   const FrameRange range = frames_of_samples(frames, t, samples);
   const int64_t pairs = (range.last - range.first + 1) * M;
   for (int64_t pair = warp; pair < pairs; pair += WARPS) {
     const int64_t frame = range.first + pair / M;
     const int i = static_cast<int>(pair % M);
-    const SampleRange of = samples_of_frame(frames, frame, t + samples);
+    const FrameSupport of = frame_support(frames, t + samples, frame);
     Wide<S> sum = make_scalar<Wide<S>>(0);
-    for (int64_t k = (of.from > t ? of.from - t : 0) + lane; k < of.to - t; k += 32) {
+    for (int64_t k = (of.begin > t ? of.begin - t : 0) + lane; k < of.end - t; k += WARP) {
       const S value = rows[k / L * row_stride(L * M) + k % L * M + i];
-      sum = add(sum, widen(scale(value, weight_in_frame<Real<S>>(frames, t + k, frame))));
+      const double weight = support_weight(frames, t + k, frame);
+      sum = add(sum, scale(widen(value), weight));
     }
     sum = sum_lanes(sum);
     if (lane == 0) store(sums + (frame + 2 * tile) * M + i, sum);
   }
 }
 
-/** da (B, F, M) from the tiles' sums; `lanes` of a warp, 1 or 32, share one of its entries. */
+/** da (B, F, M) from the tiles' sums; `lanes` of a warp, 1 or all, share one of its entries. */
 template <class S>
 __global__ void add_frame_sums_kernel(Frames frames, int64_t B, int64_t T, int64_t M, int64_t tile,
                                       int lanes, const Wide<S> *sums, S *da)
@@ -104,9 +83,9 @@ __global__ void add_frame_sums_kernel(Frames frames, int64_t B, int64_t T, int64
   const int64_t thread = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   for (int64_t e = thread / lanes; e < count; e += threads / lanes) {
     const int64_t i = e % M, frame = e / M % frames.count, b = e / M / frames.count;
-    const SampleRange of = samples_of_frame(frames, frame, T);
+    const FrameSupport of = frame_support(frames, T, frame);
     Wide<S> sum = make_scalar<Wide<S>>(0);
-    for (int64_t k = of.from / tile + thread % lanes; k * tile < of.to; k += lanes) {
+    for (int64_t k = of.begin / tile + thread % lanes; k * tile < of.end; k += lanes) {
       const int64_t t = k * tile;
       const int n = static_cast<int>(T - t < tile ? T - t : tile);
       const FrameRange range = frames_of_samples(frames, t, n);
@@ -124,7 +103,7 @@ apf_status add_frame_sums(apf_context *ctx, const Frames &frames, int64_t B, int
 {
   enum { THREADS = 256, FEW = 8 };
   const int64_t tiles_of_frame = divide_up(T, tile) / frames.count;
-  const int lanes = tiles_of_frame > FEW ? 32 : 1;
+  const int lanes = tiles_of_frame > FEW ? WARP : 1;
   const unsigned blocks = grid_for(ctx, B * frames.count * M * lanes, THREADS);
   return APF_LAUNCH(ctx, add_frame_sums_kernel<S>, blocks, THREADS, 0, frames, B, T, M, tile, lanes,
                     sums, da);

@@ -38,7 +38,8 @@ __host__ __device__ constexpr int row_stride(int width)
   return width | 1;
 }
 
-/** Calls f(row, k) over the `width` words of each of ROWS rows, blockDim.x = ROWS of them at once. */
+/** Calls f(row, k) over the `width` words of each of ROWS rows, blockDim.x = ROWS of them at once.
+ */
 template <int ROWS, int WIDTH, class Function>
 __device__ inline void for_words(const Function &f)
 {
@@ -71,7 +72,16 @@ __device__ inline void store_rows(const Rows &rows, const S *tile, S *to)
   });
 }
 
-/** One scalar, without assuming more than the alignment of its parts. */
+/** Begins the copy of one scalar. */
+template <class S>
+__device__ inline void copy_scalar(S *to, const S *from)
+{
+  constexpr int PARTS = sizeof(S) / sizeof(Real<S>);
+  for (int part = 0; part < PARTS; part++)
+    async_copy(reinterpret_cast<Real<S> *>(to) + part,
+               reinterpret_cast<const Real<S> *>(from) + part);
+}
+
 template <class S>
 __device__ inline S load_or_zero(const S *array, int64_t index)
 {

@@ -65,7 +65,8 @@ __device__ void store_state(const S (&state)[M], int64_t b, S *states)
 
 /** Outputs before and in the rows; those before the first sample come from zi. */
 template <class S, int M>
-__device__ void load_past_rows(const SequenceRows &rows, int64_t t, const S *y, const S *zi, S *past)
+__device__ void load_past_rows(const SequenceRows &rows, int64_t t, const S *y, const S *zi,
+                               S *past)
 {
   constexpr int L = Layout<S, M>::L;
   load_rows<SEQUENCES, L, 1, M>(rows, y, past);
@@ -74,7 +75,7 @@ __device__ void load_past_rows(const SequenceRows &rows, int64_t t, const S *y, 
     S *to = past + row * row_stride(L + M) + k;
     const int64_t b = static_cast<int64_t>(blockIdx.x) * SEQUENCES + row;
     if (t > 0)
-      *to = load(y + rows.first + row * rows.step + k - M);
+      copy_scalar(to, y + rows.first + row * rows.step + k - M);
     else
       *to = load_or_zero(zi, b * M + M - 1 - k);
   });
@@ -87,7 +88,7 @@ __device__ FramePair<M, S> pair_of(const S *a, int64_t F, S *memory)
   return {a ? a + my_sequence() * F * M : nullptr, own, own + M, -1};
 }
 
-/* --- forward ----------------------------------------------------------------------------------- */
+/* --- forward ------------------------------------------------------------------------------- */
 
 template <class S, int M>
 struct ForwardTile {
@@ -148,8 +149,7 @@ __global__ void __launch_bounds__(SEQUENCES, 8)
     if (p.F != p.T && p.a_dot) interpolate_row(frames, &pair_dot, t, count, a_dot);
     async_wait<1>();
     __syncthreads();
-    if (p.a_dot)
-      subtract_fir_row<M>(count, a_dot, tile.past + row * row_stride(In::L + M), x);
+    if (p.a_dot) subtract_fir_row<M>(count, a_dot, tile.past + row * row_stride(In::L + M), x);
     filter_row(count, a, state, x);
     __syncthreads();
     store_rows<SEQUENCES, In::L, 1>(rows, tile.x, p.y);
@@ -158,7 +158,7 @@ __global__ void __launch_bounds__(SEQUENCES, 8)
   if (p.zf && active) store_state(state, my_sequence(), p.zf);
 }
 
-/* --- backward ---------------------------------------------------------------------------------- */
+/* --- backward ------------------------------------------------------------------------------ */
 
 template <class S, int M>
 struct BackwardTile {
@@ -201,8 +201,8 @@ __global__ void __launch_bounds__(SEQUENCES, 8)
   using In = Layout<S, M>;
   APF_DYNAMIC_SHARED(memory, S);
   S *frame_memory = memory + 2 * In::BACKWARD;
-  Wide<S> *sums = reinterpret_cast<Wide<S> *>(frame_memory + In::FRAMES) +
-                  threadIdx.x * row_stride(2 * M);
+  Wide<S> *sums =
+      reinterpret_cast<Wide<S> *>(frame_memory + In::FRAMES) + threadIdx.x * row_stride(2 * M);
   FramePair<M, S> pair = pair_of<S, M>(p.a, p.F, frame_memory);
   const int row = static_cast<int>(threadIdx.x);
   const bool active = my_sequence() < p.B, sum = p.da && p.F != p.T && active;
@@ -240,7 +240,7 @@ __global__ void __launch_bounds__(SEQUENCES, 8)
 
 }  // namespace
 
-/* --- launches ---------------------------------------------------------------------------------- */
+/* --- launches ------------------------------------------------------------------------------ */
 
 template <class S>
 apf_status allpole_forward_sequences(apf_context *ctx, const AllpoleForward<S> &p)
@@ -251,8 +251,9 @@ apf_status allpole_forward_sequences(apf_context *ctx, const AllpoleForward<S> &
     const size_t tangent = p.a_dot ? In::TANGENT : 0, pairs = p.F == p.T ? 0 : 2 * In::FRAMES;
     const size_t scalars = 2 * (In::FORWARD + tangent) + pairs;
     const unsigned blocks = static_cast<unsigned>(divide_up(p.B, SEQUENCES));
-    return APF_LAUNCH(ctx, (forward_sequences_kernel<S, M>), blocks, SEQUENCES,
-                      scalars * sizeof(S), p, make_frames(p.F, p.T));
+    if (scalars * sizeof(S) > device(ctx)->shared_bytes) return allpole_forward_taps(ctx, p);
+    return APF_LAUNCH(ctx, (forward_sequences_kernel<S, M>), blocks, SEQUENCES, scalars * sizeof(S),
+                      p, make_frames(p.F, p.T));
   });
 }
 
@@ -264,9 +265,11 @@ apf_status allpole_backward_sequences(apf_context *ctx, const AllpoleBackward<S>
     using In = Layout<S, M>;
     const size_t tiles = 2 * In::BACKWARD * sizeof(S);
     const size_t frames = In::FRAMES * sizeof(S) + SEQUENCES * row_stride(2 * M) * sizeof(Wide<S>);
+    const size_t bytes = tiles + (p.F == p.T ? 0 : frames);
     const unsigned blocks = static_cast<unsigned>(divide_up(p.B, SEQUENCES));
-    return APF_LAUNCH(ctx, (backward_sequences_kernel<S, M>), blocks, SEQUENCES,
-                      tiles + (p.F == p.T ? 0 : frames), p, make_frames(p.F, p.T));
+    if (bytes > device(ctx)->shared_bytes) return allpole_backward_taps(ctx, p);
+    return APF_LAUNCH(ctx, (backward_sequences_kernel<S, M>), blocks, SEQUENCES, bytes, p,
+                      make_frames(p.F, p.T));
   });
 }
 

@@ -80,7 +80,7 @@ __device__ inline void adjoint_row(int count, S *__restrict__ a, const S *__rest
   }
 }
 
-/* --- maps -------------------------------------------------------------------------------------- */
+/* --- maps ---------------------------------------------------------------------------------- */
 
 /** s_out = P s_in + q. */
 template <int M, class S>
@@ -148,8 +148,7 @@ __device__ inline AffineMap<M, S> adjoint_map(int count, const S *__restrict__ a
 
 /** One after the other: P = then.P first.P, q = then.P first.q + then.q. */
 template <int M, class S>
-__device__ inline AffineMap<M, S> compose(const AffineMap<M, S> &first,
-                                          const AffineMap<M, S> &then)
+__device__ inline AffineMap<M, S> compose(const AffineMap<M, S> &first, const AffineMap<M, S> &then)
 {
   AffineMap<M, S> both;
 #pragma unroll

@@ -10,42 +10,28 @@
  *   backward  dx_j is complete: lanes l < j take conj(a_{j,j-l}) dx_j off theirs
  *
  * so that a sample waits for one shuffle and one multiply-add whatever the order. Tiles come into
- * shared memory by asynchronous copies, one ahead of the arithmetic; rows of coefficients are an odd
- * number of scalars apart. Each array is touched once, but for the M past outputs in front of a
+ * shared memory by asynchronous copies, one ahead of the arithmetic; rows of coefficients are an
+ * odd number of scalars apart. Each array is touched once, but for the M past outputs in front of a
  * block, which backward and forward mode read again. Frames are interpolated into the tile, and
  * their gradients summed from it, lane by tap.
  *
  * Limits: time is one chain. Orders beyond allpole_scan.cu are not spread over time.
  */
 #include "cuda/allpole.h"
-#include "cuda/allpole_coefficients.h"
+#include "cuda/allpole_rows.h"
+#include "cuda/allpole_tap_frames.h"
 
 namespace apf_cuda {
 
 namespace {
 
-enum { WARP = 32, HISTORY = APF_MAX_ORDER, TAPS = APF_MAX_ORDER / WARP /* of a lane */ };
-constexpr unsigned ALL = 0xffffffffu;
+enum { HISTORY = APF_MAX_ORDER };
 
 /** Samples of a tile, and what lies in shared memory, counted in S. */
 struct Layout {
   int length, stride;     /* samples; scalars from one row of coefficients to the next */
   int coefficients, tile; /* scalars */
 };
-
-__device__ int lane_id()
-{
-  return static_cast<int>(threadIdx.x);
-}
-
-template <class S>
-__device__ S shuffle(S v, int lane)
-{
-  if constexpr (is_complex<S>)
-    return S{__shfl_sync(ALL, v.re, lane), __shfl_sync(ALL, v.im, lane)};
-  else
-    return __shfl_sync(ALL, v, lane);
-}
 
 /** Calls f(row, k) over n rows of `width`, lanes next to each other. */
 template <class Function>
@@ -82,14 +68,17 @@ __device__ void store_cells(int n, int M, const S *from, int stride, S *to)
   });
 }
 
-/** Outputs t - M .. t + n - 1 of one sequence; past[HISTORY] is y_t. */
+/** Begins copies of the outputs t - M .. t + n - 1 of one sequence; past[HISTORY] is y_t. */
 template <class S>
 __device__ void load_past(int n, int M, int64_t t, const S *y, const S *zi, S *past)
 {
-  const int before = t < M ? M - static_cast<int>(t) : 0; /* of them, from zi */
-  for (int k = lane_id(); k < before; k += WARP)
-    past[HISTORY - M + k] = zi ? load(zi + M - 1 - t - k) : make_scalar<S>(0);
-  load_cells(1, M + n - before, y + t - M + before, 0, past + HISTORY - M + before);
+  load_cells(1, n, y + t, 0, past + HISTORY);
+  for (int i = 1 + lane_id(); i <= M; i += WARP) {
+    if (i <= t)
+      copy_scalar(past + HISTORY - i, y + t - i);
+    else
+      past[HISTORY - i] = load_or_zero(zi, i - t - 1);
+  }
 }
 
 template <class S>
@@ -103,100 +92,7 @@ __device__ S *sequence(S *array, int64_t size)
   return array ? array + blockIdx.x * size : nullptr;
 }
 
-/* --- frames ------------------------------------------------------------------------------------ */
-
-/** Two frames, each lane holding its taps lane, lane + 32, ... */
-template <class S>
-struct TapPair {
-  const S *a;
-  int64_t frame; /* what left is, -1 at first */
-  S left[TAPS], right[TAPS];
-};
-
-template <class S>
-__device__ void load_taps(const S *a, int64_t frame, int64_t M, S (&to)[TAPS])
-{
-  for (int k = 0; k < TAPS; k++) {
-    const int i = lane_id() + k * WARP;
-    if (i < M) to[k] = load(a + frame * M + i);
-  }
-}
-
-template <class S>
-__device__ void move_to_frame(const Frames &frames, int64_t M, int64_t frame, TapPair<S> *pair)
-{
-  if (frame == pair->frame) return;
-  load_taps(pair->a, frame, M, pair->left);
-  load_taps(pair->a, frames.count > 1 ? frame + 1 : frame, M, pair->right);
-  pair->frame = frame;
-}
-
-template <class S>
-__device__ void interpolate_rows(const Frames &frames, int64_t t, int n, int M, int stride,
-                                 TapPair<S> *pair, S *tile)
-{
-  FramePosition at = frame_position(frames, t);
-  for (int l = 0; l < n; l++, next_sample(frames, &at)) {
-    const FrameWeight<Real<S>> w = frame_weight<Real<S>>(frames, at);
-    move_to_frame(frames, M, w.frame, pair);
-    for (int k = 0; k < TAPS; k++) {
-      const int i = lane_id() + k * WARP;
-      const S step = add(pair->right[k], negate(pair->left[k]));
-      if (i < M) tile[l * stride + i] = add(pair->left[k], scale(step, w.weight));
-    }
-  }
-}
-
-/** Gradients of two frames, summed lane by tap from the last sample on. */
-template <class S>
-struct TapGradients {
-  S *da;
-  int64_t frame;
-  Wide<S> left[TAPS], right[TAPS];
-};
-
-template <class S>
-__device__ void store_taps(const Wide<S> (&sums)[TAPS], int64_t frame, int64_t M, S *da)
-{
-  for (int k = 0; k < TAPS; k++) {
-    const int i = lane_id() + k * WARP;
-    if (i < M) store(da + frame * M + i, narrow<S>(sums[k]));
-  }
-}
-
-/** Writes what is complete when samples go on before `frame + 1`; frames between get zeros. */
-template <class S>
-__device__ void move_gradients(int64_t M, int64_t frame, TapGradients<S> *g)
-{
-  for (; g->frame > frame; g->frame--) {
-    store_taps(g->right, g->frame + 1, M, g->da);
-    for (int k = 0; k < TAPS; k++) {
-      g->right[k] = g->left[k];
-      g->left[k] = make_scalar<Wide<S>>(0);
-    }
-  }
-}
-
-template <class S>
-__device__ void sum_gradient_rows(const Frames &frames, int64_t t, int n, int M, int stride,
-                                  const S *tile, TapGradients<S> *g)
-{
-  FramePosition at = frame_position(frames, t + n - 1);
-  for (int l = n - 1; l >= 0; l--, previous_sample(frames, &at)) {
-    const FrameWeight<Real<S>> w = frame_weight<Real<S>>(frames, at);
-    move_gradients(M, w.frame, g);
-    for (int k = 0; k < TAPS; k++) {
-      const int i = lane_id() + k * WARP;
-      if (i >= M) continue;
-      const Wide<S> all = widen(tile[l * stride + i]);
-      const Wide<S> right = scale(all, static_cast<double>(w.weight));
-      g->right[k] = add(g->right[k], right);
-      g->left[k] = add(g->left[k], add(all, negate(right)));
-    }
-  }
-}
-
-/* --- forward ----------------------------------------------------------------------------------- */
+/* --- forward ------------------------------------------------------------------------------- */
 
 template <class S>
 struct ForwardTile {
@@ -266,10 +162,18 @@ __global__ void __launch_bounds__(WARP, 16)
   APF_DYNAMIC_SHARED(memory, S);
   const int lane = lane_id(), M = static_cast<int>(all.M);
   const int64_t T = all.T, set = all.F * M;
-  const AllpoleForward<S> p = {1, T, all.F, M, sequence(all.x, T), sequence(all.a, set),
-                               sequence(all.zi, M), sequence(all.a_dot, set),
-                               sequence(all.y_past, T), sequence(all.zi_past, M),
-                               sequence(all.y, T), sequence(all.zf, M)};
+  const AllpoleForward<S> p = {1,
+                               T,
+                               all.F,
+                               M,
+                               sequence(all.x, T),
+                               sequence(all.a, set),
+                               sequence(all.zi, M),
+                               sequence(all.a_dot, set),
+                               sequence(all.y_past, T),
+                               sequence(all.zi_past, M),
+                               sequence(all.y, T),
+                               sequence(all.zf, M)};
   TapPair<S> pair = {p.a, -1, {}, {}}, pair_dot = {p.a_dot, -1, {}, {}};
   S *line = memory + 2 * in.tile;
   for (int j = lane; j < M; j += WARP)
@@ -286,8 +190,7 @@ __global__ void __launch_bounds__(WARP, 16)
       load_forward_tile(p, in, t + in.length, forward_tile(in, memory, buffer ^ 1));
     async_commit();
     if (p.F != T) interpolate_rows(frames, t, n, M, in.stride, &pair, tile.a);
-    if (p.F != T && p.a_dot)
-      interpolate_rows(frames, t, n, M, in.stride, &pair_dot, tile.a_dot);
+    if (p.F != T && p.a_dot) interpolate_rows(frames, t, n, M, in.stride, &pair_dot, tile.a_dot);
     async_wait<1>();
     __syncthreads();
     const S y = filter_tile(p, in, n, tile, line);
@@ -301,7 +204,7 @@ __global__ void __launch_bounds__(WARP, 16)
   for (int j = lane; p.zf && j < M; j += WARP) store(p.zf + j, line[HISTORY - 1 - j]);
 }
 
-/* --- backward ---------------------------------------------------------------------------------- */
+/* --- backward ------------------------------------------------------------------------------ */
 
 template <class S>
 struct BackwardTile {
@@ -374,9 +277,18 @@ __global__ void __launch_bounds__(WARP, 16)
   APF_DYNAMIC_SHARED(memory, S);
   const int lane = lane_id(), M = static_cast<int>(all.M);
   const int64_t T = all.T, set = all.F * M;
-  const AllpoleBackward<S> p = {1, T, all.F, M, sequence(all.dy, T), sequence(all.dzf, M),
-                                sequence(all.a, set), sequence(all.zi, M), sequence(all.y, T),
-                                sequence(all.dx, T), sequence(all.da, set), sequence(all.dzi, M)};
+  const AllpoleBackward<S> p = {1,
+                                T,
+                                all.F,
+                                M,
+                                sequence(all.dy, T),
+                                sequence(all.dzf, M),
+                                sequence(all.a, set),
+                                sequence(all.zi, M),
+                                sequence(all.y, T),
+                                sequence(all.dx, T),
+                                sequence(all.da, set),
+                                sequence(all.dzi, M)};
   TapPair<S> pair = {p.a, -1, {}, {}};
   TapGradients<S> gradients = {p.da, frames.count > 2 ? frames.count - 2 : 0, {}, {}};
   S *later = memory + 2 * in.tile, *dx = later + HISTORY;
@@ -390,8 +302,7 @@ __global__ void __launch_bounds__(WARP, 16)
   for (int64_t t = last; t >= 0; t -= in.length, buffer ^= 1) {
     const BackwardTile<S> tile = backward_tile(in, memory, buffer);
     const int n = static_cast<int>(T - t < in.length ? T - t : in.length);
-    if (t > 0)
-      load_backward_tile(p, in, t - in.length, backward_tile(in, memory, buffer ^ 1));
+    if (t > 0) load_backward_tile(p, in, t - in.length, backward_tile(in, memory, buffer ^ 1));
     async_commit();
     if (p.F != T) interpolate_rows(frames, t, n, M, in.stride, &pair, tile.a);
     async_wait<1>();
@@ -429,7 +340,7 @@ Layout layout_for(const apf_context *ctx, size_t scalar_bytes, int M, int sets, 
 
 }  // namespace
 
-/* --- launches ---------------------------------------------------------------------------------- */
+/* --- launches ------------------------------------------------------------------------------ */
 
 template <class S>
 apf_status allpole_forward_taps(apf_context *ctx, const AllpoleForward<S> &p)
@@ -439,8 +350,8 @@ apf_status allpole_forward_taps(apf_context *ctx, const AllpoleForward<S> &p)
   const Layout in =
       layout_for(ctx, sizeof(S), static_cast<int>(p.M), tangent ? 2 : 1, tangent, KEPT);
   return APF_LAUNCH(ctx, forward_taps_kernel<S>, static_cast<unsigned>(p.B), WARP,
-                    static_cast<size_t>(2 * in.tile + KEPT) * sizeof(S), p,
-                    make_frames(p.F, p.T), in);
+                    static_cast<size_t>(2 * in.tile + KEPT) * sizeof(S), p, make_frames(p.F, p.T),
+                    in);
 }
 
 template <class S>
@@ -449,8 +360,8 @@ apf_status allpole_backward_taps(apf_context *ctx, const AllpoleBackward<S> &p)
   enum { KEPT = HISTORY + WARP };
   const Layout in = layout_for(ctx, sizeof(S), static_cast<int>(p.M), 1, true, KEPT);
   return APF_LAUNCH(ctx, backward_taps_kernel<S>, static_cast<unsigned>(p.B), WARP,
-                    static_cast<size_t>(2 * in.tile + KEPT) * sizeof(S), p,
-                    make_frames(p.F, p.T), in);
+                    static_cast<size_t>(2 * in.tile + KEPT) * sizeof(S), p, make_frames(p.F, p.T),
+                    in);
 }
 
 template apf_status allpole_forward_taps(apf_context *, const AllpoleForward<float> &);

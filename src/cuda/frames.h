@@ -15,10 +15,10 @@
 namespace apf_cuda {
 
 struct Frames {
-  int64_t count;           /* F */
-  int64_t up, down;        /* F-1, T-1 (1 where that is 0) */
+  int64_t count;              /* F */
+  int64_t up, down;           /* F-1, T-1 (1 where that is 0) */
   int64_t up_frames, up_part; /* a sample's step: up = up_frames down + up_part */
-  double inverse;          /* 1 / down */
+  double inverse;             /* 1 / down */
 };
 
 inline Frames make_frames(int64_t F, int64_t T)
