@@ -23,13 +23,11 @@ _DTYPES = {
 Needs = Sequence[bool]
 
 
-def _dense(tensor: Optional[Tensor]) -> Optional[Tensor]:
+def _dense(tensor: Tensor) -> Tensor:
     """As the kernels read it: no strides, no conjugation or sign that waits to be carried out."""
-    if tensor is None:
-        return None
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
-    return tensor.contiguous()
+    return tensor if tensor.is_contiguous() else tensor.contiguous()
 
 
 def _run(
@@ -40,22 +38,23 @@ def _run(
 ) -> None:
     # The dense copies must live until the call returns; on a GPU the allocator keeps their memory
     # for the stream that they were made on, which is the kernel's.
-    dense = [_dense(tensor) for tensor in inputs]
-    like = next(tensor for tensor in dense if tensor is not None)
-    addresses = [None if t is None else t.data_ptr() for t in (*dense, *outputs)]
-    dtype = _DTYPES.get(like.dtype, str(like.dtype))
-    device = like.device
-    if device.type == "cpu":
+    arrays = [None if t is None else _dense(t) for t in inputs]
+    arrays += outputs
+    addresses = [None if t is None else t.data_ptr() for t in arrays]
+    like = next(tensor for tensor in arrays if tensor is not None)
+    dtype = _DTYPES.get(like.dtype) or str(like.dtype)
+    if like.is_cpu:
         context = _library.cpu_context(torch.get_num_threads())
         _library.call(name, dtype, context, *sizes, *addresses)
-    elif device.type == "cuda":
+    elif like.is_cuda:
+        device = like.device
         with torch.cuda.device(device):
             stream = torch.cuda.current_stream(device).cuda_stream
             context = _library.cuda_context(device.index, stream)
             _library.call(name, dtype, context, *sizes, *addresses)
     else:
         raise RuntimeError(
-            f"{name.split('_')[0]}: x is on {device}, expected a CPU or CUDA tensor"
+            f"{name.split('_')[0]}: x is on {like.device}, expected a CPU or CUDA tensor"
         )
 
 

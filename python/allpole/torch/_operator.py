@@ -103,19 +103,25 @@ def operator(
     """
     op = _register(name, schema, kernel, like, setup, backward)
 
-    def forward(*arguments: Any) -> Tuple[Tensor, ...]:
+    def run(*arguments: Any) -> Tuple[Tensor, ...]:
         return (kernel if _hold_numbers(arguments) else op)(*arguments)
 
-    members = {
-        "forward": staticmethod(forward),
-        "setup_context": staticmethod(setup),
-        "backward": staticmethod(backward),
-        "jvp": staticmethod(jvp),
-    }
-    function: Any = type(f"Allpole_{name}", (torch.autograd.Function,), members)
-    function.vmap = staticmethod(_batching(function.apply))
+    def run_and_save(ctx: Any, *arguments: Any) -> Tuple[Tensor, ...]:
+        outputs = run(*arguments)
+        setup(ctx, arguments, outputs)
+        return outputs
+
+    # A Function with setup_context is what torch.func can transform; one without costs half the time.
+    derivatives = {"backward": staticmethod(backward), "jvp": staticmethod(jvp)}
+    base = (torch.autograd.Function,)
+    eager: Any = type(f"Allpole_{name}", base, {"forward": staticmethod(run_and_save), **derivatives})
+    members = {"forward": staticmethod(run), "setup_context": staticmethod(setup), **derivatives}
+    transformed: Any = type(f"Allpole_{name}_transformed", base, members)
+    transformed.vmap = staticmethod(_batching(transformed.apply))
 
     def call(*arguments: Any) -> Tuple[Tensor, ...]:
-        return op(*arguments) if _is_compiling() else function.apply(*arguments)
+        if _is_compiling():
+            return op(*arguments)
+        return (transformed if _transforms_active() else eager).apply(*arguments)
 
     return call
