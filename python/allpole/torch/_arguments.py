@@ -69,7 +69,7 @@ def _as_operators_take_it(signature: Signature, tensors: MaybeTensors) -> bool:
             and tensor.device == device
         ):
             return False
-    return True
+    return all(tensor is not None for tensor in tensors[:-1])  # the last one, zi, is optional
 
 
 def _check(signature: Signature, tensors: MaybeTensors) -> None:
