@@ -18,18 +18,25 @@ from ._library import (
     library_path,
     version,
 )
+from ._model import Model, Parameter, effects
 
 __all__ = [
     "AllpoleError",
     "AllpoleFileError",
     "AllpoleValueError",
+    "Model",
     "NotBuiltError",
+    "Parameter",
     "build_info",
+    "effects",
     "get_include",
     "library_path",
+    "load",
 ]
 
 __version__ = version()
+
+load = Model.load
 
 
 def get_include() -> str:
