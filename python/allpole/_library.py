@@ -272,7 +272,7 @@ def call(name: str, dtype: str, context: Context, *arguments: Optional[int]) -> 
 
 
 def version() -> str:
-    """"MAJOR.MINOR.PATCH" of the C library."""
+    """ "MAJOR.MINOR.PATCH" of the C library."""
     return library.apf_version().decode()
 
 

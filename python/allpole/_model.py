@@ -150,7 +150,9 @@ class Model:
         return iter([*self.parameters, *self.options])
 
     def __repr__(self) -> str:
-        told = [f"{name}={p.value:.4g}{p.unit and ' ' + p.unit}" for name, p in self.parameters.items()]
+        told = [
+            f"{name}={p.value:.4g}{p.unit and ' ' + p.unit}" for name, p in self.parameters.items()
+        ]
         told += [f"{name}={value}" for name, value in self.options.items()]
         return f"<{self.effect}, {self.sample_rate} Hz: {', '.join(told)}>"
 
@@ -160,9 +162,7 @@ class Model:
         found = {}
         for i in range(library.apf_model_tensor_count(self._handle)):
             name, shape, values = c_char_p(), (c_int64 * 4)(), POINTER(c_double)()
-            rank = library.apf_model_tensor(
-                self._handle, i, byref(name), shape, byref(values)
-            )
+            rank = library.apf_model_tensor(self._handle, i, byref(name), shape, byref(values))
             sizes = tuple(shape[:rank])
             count = int(np.prod(sizes, dtype=np.int64))
             flat = np.ctypeslib.as_array(ctypes.cast(values, POINTER(c_double)), (count,))

@@ -1,7 +1,7 @@
 """The operators' arguments: names, axes, and the checks that every framework shares.
 
-The first argument is the signal. Each has axes of its own at the end; the leading axes of all are the
-batch and broadcast against each other.
+The first argument is the signal. Each has axes of its own at the end; the leading axes of all are
+the batch and broadcast against each other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Signature(NamedTuple):
     axes: Tuple[int, ...]  # of their own
     shapes: Tuple[str, ...]  # as messages write them
     real: bool  # no complex numbers
-    kept: Optional[int]  # size of the state less that of a set of coefficients; None: there are none
+    kept: Optional[int]  # size of the state less that of a set of coefficients; None: no sets
 
 
 ALLPOLE = Signature(
@@ -60,8 +60,7 @@ def with_frames(coefficients: Any) -> Any:
 
 
 def check_rows(signature: Signature, tensors: Sequence[Any]) -> None:
-    """Sizes that must agree. The second array holds coefficients, the third is the state if there is
-    one."""
+    """Sizes that must agree: of the signal, the coefficients and, behind them, the state."""
     x, coefficients, state = tensors[:3]
     function, name = signature.function, signature.names[1]
     samples, frames = x.shape[1], 1 if coefficients.ndim == 1 else coefficients.shape[1]
@@ -100,7 +99,7 @@ def cannot_broadcast(signature: Signature, arrays: Sequence[Any]) -> ValueError:
 def to_rows(
     xp: Any, signature: Signature, arrays: Sequence[Any]
 ) -> Tuple[List[Optional[Any]], Shape]:
-    """For modules like NumPy: arrays (B, ...) with one batch axis, and the leading axes that were."""
+    """For modules like NumPy: arrays (B, ...), and the leading axes that became B."""
     check_axes(signature, arrays)
     axes = signature.axes
     leading = [a.shape[: a.ndim - own] for a, own in zip(arrays, axes) if a is not None]

@@ -82,9 +82,9 @@ def allpole(x: Any, a: Any, zi: Any = None, *, return_zf: bool = False) -> Filte
     Time-varying all-pole filter: y[t] = x[t] - sum over i = 1..M of a[t,i] y[t-i].
 
     :param x: (..., T), real or complex.
-    :param a: (..., F, M) coefficients, the leading 1 implied, 1 <= M <= 64. F = T: one set for every
-        sample; F = 1: constant; any other F: frames, interpolated linearly with aligned end points.
-        (M,) is one constant set for all.
+    :param a: (..., F, M) coefficients, the leading 1 implied, 1 <= M <= 64. F = T: one set for
+        every sample; F = 1: constant; any other F: frames, interpolated linearly with aligned end
+        points. (M,) is one constant set for all.
     :param zi: (..., M) past outputs, newest first; None: zeros.
     :param return_zf: also return the final state, the zi of what follows.
     :return: y (..., T), or (y, zf).
@@ -193,9 +193,7 @@ def fir(x: Any, b: Any, zi: Any = None, *, return_zf: bool = False) -> Filtered:
     return (y, zf) if return_zf else y
 
 
-def fir_backward(
-    dy: Any, x: Any, b: Any, zi: Any = None, dzf: Any = None
-) -> Tuple[Any, Any, Any]:
+def fir_backward(dy: Any, x: Any, b: Any, zi: Any = None, dzf: Any = None) -> Tuple[Any, Any, Any]:
     """Gradients of fir(): (dx, db, dzi) for the gradients dy and dzf of its outputs."""
     call = _Call(_FIR_BACKWARD, (dy, with_frames(_as_array(b)), zi, dzf, x))
     dy, b, zi, dzf, x = call.rows

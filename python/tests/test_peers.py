@@ -26,7 +26,16 @@ def test_published_tests_pass(archive, tmp_path):
         environment["PYTHONPATH"] += os.pathsep + str(Path(__file__).parents[1])
 
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "peers_plugin", "--import-mode=importlib", "."],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "peers_plugin",
+            "--import-mode=importlib",
+            ".",
+        ],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

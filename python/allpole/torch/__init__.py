@@ -1,4 +1,4 @@
-"""Operators for PyTorch: autograd, forward mode, vmap, double backward, torch.compile, CPU and CUDA.
+"""Operators for PyTorch: autograd of any order and mode, vmap, torch.compile, CPU and CUDA.
 
 Signals are (..., T): leading axes are the batch, and those of all arguments broadcast against each
 other. Every argument has a gradient. Arguments are promoted to a common dtype; float16 and bfloat16
@@ -29,9 +29,9 @@ def allpole(
     Time-varying all-pole filter: y[t] = x[t] - sum over i = 1..M of a[t,i] y[t-i].
 
     :param x: (..., T), real or complex.
-    :param a: (..., F, M) coefficients, the leading 1 implied, 1 <= M <= 64. F = T: one set for every
-        sample; F = 1: constant; any other F: frames, interpolated linearly with aligned end points.
-        (M,) is one constant set for all.
+    :param a: (..., F, M) coefficients, the leading 1 implied, 1 <= M <= 64. F = T: one set for
+        every sample; F = 1: constant; any other F: frames, interpolated linearly with aligned end
+        points. (M,) is one constant set for all.
     :param zi: (..., M) past outputs, newest first; None: zeros.
     :param return_zf: also return the final state, the zi of what follows.
     :return: y (..., T), or (y, zf).

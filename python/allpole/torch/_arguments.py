@@ -17,7 +17,7 @@ MaybeTensors = Sequence[Optional[Tensor]]
 
 
 class Prepared(NamedTuple):
-    """What the operator takes, and the leading axes that its outputs get back; None: as they are."""
+    """What the operator takes, and the leading axes that its outputs get back; None: one."""
 
     tensors: List[Optional[Tensor]]
     batch: Optional[Shape]

@@ -1,6 +1,6 @@
 """Derivatives of the attack and release smoothing y[t] = (1-c[t]) y[t-1] + c[t] x[t].
 
-The branch that every sample took, c = at or rt, is held fixed; then this is a first-order recurrence.
+The branch that every sample took, c = at or rt, is held fixed; then this is a recurrence.
 
     along tangents:  y' = recurrence(c x' + c' (x - y[t-1]), 1-c, zi')
     `gradient`:      ds = (the recurrence's adjoint)(dy, dzf),   dx = c ds,   dzi = (1-c[0]) ds[0],

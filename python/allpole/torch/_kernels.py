@@ -1,7 +1,7 @@
 """The kernels on plain tensors: batch first, one dtype, one device, no autograd.
 
-Outputs that are not wanted are tensors of shape (B, 0), because a registered operator always returns
-the same number of tensors.
+Outputs that are not wanted are tensors of shape (B, 0), because a registered operator always
+returns the same number of tensors.
 """
 
 from __future__ import annotations

@@ -111,10 +111,12 @@ def operator(
         setup(ctx, arguments, outputs)
         return outputs
 
-    # A Function with setup_context is what torch.func can transform; one without costs half the time.
+    # torch.func needs a Function with setup_context; one without it costs half the time.
     derivatives = {"backward": staticmethod(backward), "jvp": staticmethod(jvp)}
     base = (torch.autograd.Function,)
-    eager: Any = type(f"Allpole_{name}", base, {"forward": staticmethod(run_and_save), **derivatives})
+    eager: Any = type(
+        f"Allpole_{name}", base, {"forward": staticmethod(run_and_save), **derivatives}
+    )
     members = {"forward": staticmethod(run), "setup_context": staticmethod(setup), **derivatives}
     transformed: Any = type(f"Allpole_{name}_transformed", base, members)
     transformed.vmap = staticmethod(_batching(transformed.apply))

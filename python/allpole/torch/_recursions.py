@@ -49,7 +49,7 @@ def or_zeros(tensor: Optional[Tensor], like: Tensor) -> Tensor:
 
 
 class _Recursion:
-    """One recursion: its sign, its kernels, and whether coefficients and state have an order axis."""
+    """One recursion: sign, kernels, and whether coefficients and state have an order axis."""
 
     def __init__(self, name: str, sign: int, has_order: bool) -> None:
         self.sign, self.has_order = sign, has_order
@@ -158,9 +158,7 @@ class _Recursion:
         moved = list(self.gradient(or_zeros(drive, y), dzf_dot, a, zi, y, ctx.needs))
         if ctx.needs[1] and (y_dot is not None or zi_dot is not None):
             only_a = [False, True, False]
-            moved[1] = (
-                moved[1] + self.gradient(dy, dzf, a, zi_dot, or_zeros(y_dot, y), only_a)[1]
-            )
+            moved[1] = moved[1] + self.gradient(dy, dzf, a, zi_dot, or_zeros(y_dot, y), only_a)[1]
         if ctx.needs[2] and state is not None:
             moved[2] = moved[2] + state
         return tuple(moved)

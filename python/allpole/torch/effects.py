@@ -1,7 +1,7 @@
 """The effects as modules that train with PyTorch and render as the C library does.
 
-State dicts have the names of the model files' tensors. Settings in human units (dB, ms, Hz) are read
-with settings() and changed with set(). Modules are made from settings, from a model or a file:
+State dicts have the names of the model files' tensors. Settings in human units (dB, ms, Hz) are
+read with settings() and changed with set(). Modules are made from settings, a model or a file:
 
     Compressor(44100, ratio=4)        allpole.load("best.safetensors").to_torch()
 """
@@ -69,7 +69,9 @@ class Effect(nn.Module):
         model = self.to_model()
         for name, value in settings.items():
             if name in model.options:
-                raise ValueError(f"{name} is an option, expected one of {', '.join(model.parameters)}")
+                raise ValueError(
+                    f"{name} is an option, expected one of {', '.join(model.parameters)}"
+                )
             model[name] = value
         state = {name: torch.as_tensor(t) for name, t in model.tensors().items()}
         self.load_state_dict(state)
@@ -178,8 +180,8 @@ class Phaser(Effect):
 
     def _filter(self, p: Tensor) -> tuple:
         """
-        Numerator and denominator, (frames, 7), of y = through x + the four all-passes with feedback,
-        all behind the biquad: docs/phaser.md.
+        Numerator and denominator, (frames, 7): the dry path and four all-passes with feedback, all
+        behind the biquad. docs/phaser.md.
         """
         feedback = self.g2.double().abs()
         one = torch.ones_like(p)

@@ -41,7 +41,9 @@ def _per_row(name: str, value: Setting, like: Tensor) -> Tensor:
         return tensor.broadcast_to(like.shape[:1])
     except RuntimeError:
         shape = tuple(torch.as_tensor(value).shape)
-        raise ValueError(f"{name} has shape {shape}, expected ({like.shape[0]},) or a number") from None
+        raise ValueError(
+            f"{name} has shape {shape}, expected ({like.shape[0]},) or a number"
+        ) from None
 
 
 def _require(name: str, value: Tensor, allowed: Tensor, range_: str) -> None:

@@ -27,8 +27,8 @@ def sample_wise_lpc(
     """
     if x.ndim != 2 or a.ndim != 3 or a.shape[:2] != x.shape:
         raise ValueError(
-            f"sample_wise_lpc: x has shape {tuple(x.shape)} and a {tuple(a.shape)}, expected (B, T) "
-            "and (B, T, order)"
+            f"sample_wise_lpc: x has shape {tuple(x.shape)} and a {tuple(a.shape)}, "
+            "expected (B, T) and (B, T, order)"
         )
     if zi is not None and zi.shape != (a.shape[0], a.shape[2]):
         raise ValueError(
@@ -41,7 +41,8 @@ def linear_recurrence(a: Tensor, x: Tensor, zi: Optional[Tensor] = None) -> Tens
     """y[t] = a[t] y[t-1] + x[t].   :param a: (B, T).   :param x: (B, T).   :param zi: (B,)."""
     if a.ndim != 2 or a.shape != x.shape:
         raise ValueError(
-            f"linear_recurrence: a has shape {tuple(a.shape)} and x {tuple(x.shape)}, expected (B, T)"
+            f"linear_recurrence: a has shape {tuple(a.shape)} and x {tuple(x.shape)}, "
+            "expected (B, T) for both"
         )
     if zi is not None and zi.shape != a.shape[:1]:
         raise ValueError(
