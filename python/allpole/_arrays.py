@@ -8,7 +8,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 
 from . import _library
-from ._signatures import Signature
+from ._signatures import STATES, Signature
 
 _KERNEL_DTYPES = tuple(np.dtype(name) for name in _library.SUFFIXES)
 
@@ -42,7 +42,7 @@ def to_common_dtype(signature: Signature, values: Sequence[Any]) -> List[Optiona
     """Promoted as NumPy does; integers become float64, half precision float32."""
     arrays = [None if v is None else as_host_array(v) for v in values]
     for name, array in zip(signature.names, arrays):
-        if array is None and name != "zi":
+        if array is None and name not in STATES:
             raise TypeError(f"{signature.function}: {name} is None, expected an array")
     dtype = np.result_type(*[a for a in arrays if a is not None])
     if dtype.kind in "iub":

@@ -10,6 +10,9 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 Shape = Tuple[int, ...]
 
+SIGNALS = ("x", "dy", "y")
+STATES = ("zi", "dzf")  # these may be left out
+
 
 class Signature(NamedTuple):
     function: str
@@ -59,26 +62,33 @@ def with_frames(coefficients: Any) -> Any:
     return coefficients[None] if getattr(coefficients, "ndim", 0) == 1 else coefficients
 
 
-def check_rows(signature: Signature, tensors: Sequence[Any]) -> None:
-    """Sizes that must agree: of the signal, the coefficients and, behind them, the state."""
-    x, coefficients, state = tensors[:3]
-    function, name = signature.function, signature.names[1]
-    samples, frames = x.shape[1], 1 if coefficients.ndim == 1 else coefficients.shape[1]
+def check_rows(signature: Signature, rows: Sequence[Any]) -> None:
+    """Sizes that must agree: of the signals, the coefficients and the states."""
+    function, name, coefficients = signature.function, signature.names[1], rows[1]
+    samples, frames = rows[0].shape[1], 1 if coefficients.ndim == 1 else coefficients.shape[1]
     if signature.kept is None:  # one number a sample, or one a row
         if frames != 1 and frames != samples:
-            raise ValueError(
-                f"{function}: the last axis of {name} is {frames}, expected 1 or {samples}"
-            )
-        return
-    order = coefficients.shape[2]
-    if frames < 1 and samples > 0:
-        wanted = signature.shapes[1]
-        raise ValueError(f"{function}: {name} has no frames, expected {wanted} with F >= 1")
-    if order < 1:
-        raise ValueError(f"{function}: the last axis of {name} is 0, expected at least 1")
-    kept = order + signature.kept
-    if state is not None and state.shape[1] != kept:
-        raise ValueError(f"{function}: the last axis of zi is {state.shape[1]}, expected {kept}")
+            raise _wrong_axis(function, name, frames, f"1 or {samples}")
+    else:
+        if frames < 1 and samples > 0:
+            wanted = signature.shapes[1]
+            raise ValueError(f"{function}: {name} has no frames, expected {wanted} with F >= 1")
+        if coefficients.shape[2] < 1:
+            raise _wrong_axis(function, name, 0, "at least 1")
+        _check_last_axis(signature, rows, STATES, coefficients.shape[2] + signature.kept)
+    _check_last_axis(signature, rows, SIGNALS, samples)
+
+
+def _check_last_axis(
+    signature: Signature, rows: Sequence[Any], names: Tuple[str, ...], size: int
+) -> None:
+    for name, array in zip(signature.names, rows):
+        if name in names and array is not None and array.shape[1] != size:
+            raise _wrong_axis(signature.function, name, array.shape[1], str(size))
+
+
+def _wrong_axis(function: str, name: str, size: int, wanted: str) -> ValueError:
+    return ValueError(f"{function}: the last axis of {name} is {size}, expected {wanted}")
 
 
 def check_axes(signature: Signature, arrays: Sequence[Any]) -> None:

@@ -204,4 +204,6 @@ def fir_backward(dy: Any, x: Any, b: Any, zi: Any = None, dzf: Any = None) -> Tu
 
 
 def _as_array(coefficients: Any) -> Any:
-    return coefficients if _arrays.is_on_gpu(coefficients) else _arrays.as_host_array(coefficients)
+    if coefficients is None or _arrays.is_on_gpu(coefficients):
+        return coefficients
+    return _arrays.as_host_array(coefficients)

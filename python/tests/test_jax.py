@@ -83,7 +83,7 @@ def test_derivatives_of_both_modes_to_second_order(name, make, rng):
     arguments = tuple(jnp.asarray(a) for a in make(rng))
 
     # Differences with JAX's step of 1e-4 err by some 1e-8 times a derivative of third order.
-    check_grads(both(name), arguments, order=2, modes=("fwd", "rev"), atol=1e-4, rtol=1e-4)
+    check_grads(jax.jit(both(name)), arguments, order=2, modes=("fwd", "rev"), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name, make", [CASES[1], CASES[4], CASES[8], CASES[10]])
@@ -95,13 +95,13 @@ def test_hessians_agree_however_they_are_composed(name, make, rng):
         return (y**3).sum() + (zf**3).sum()
 
     every = tuple(range(len(arguments)))
-    wanted = jax.jacfwd(jax.jacfwd(loss, every), every)(*arguments)
+    wanted = jax.jit(jax.jacfwd(jax.jacfwd(loss, every), every))(*arguments)
     for outer, inner in (
         (jax.jacfwd, jax.jacrev),
         (jax.jacrev, jax.jacrev),
         (jax.jacrev, jax.jacfwd),
     ):
-        found = outer(inner(loss, every), every)(*arguments)
+        found = jax.jit(outer(inner(loss, every), every))(*arguments)
         jax.tree.map(
             lambda f, w: np.testing.assert_allclose(f, w, rtol=1e-9, atol=1e-9), found, wanted
         )
@@ -118,7 +118,7 @@ def test_vmap_over_any_arguments_is_a_loop(name, make, rng):
         ]
         axes = tuple(1 if mapped >> i & 1 else None for i in range(len(arguments)))
 
-        found = jax.vmap(both(name), axes)(*stacked)
+        found = jax.jit(jax.vmap(both(name), axes))(*stacked)
 
         for n in range(N):
             one = [s[:, n] if axis == 1 else s for s, axis in zip(stacked, axes)]

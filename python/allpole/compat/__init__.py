@@ -16,6 +16,8 @@ import sys
 import torch
 from torch import Tensor
 
+from ..torch import allpole, linear_recurrence
+
 _MODULES = (
     "torchlpc",
     "torchlpc.core",
@@ -43,13 +45,13 @@ def _register_operators() -> None:
     if hasattr(torch.ops.torchlpc, "lpc"):
         return
 
+    @torch.no_grad()  # as there, these operators have no derivatives
     def lpc(x: Tensor, A: Tensor, zi: Tensor) -> Tensor:
-        return _kernels.allpole(x, A, zi)[0]
+        return allpole(x, A, zi)
 
+    @torch.no_grad()
     def scan(impulse: Tensor, decay: Tensor, initial_state: Tensor) -> Tensor:
-        return _kernels.recurrence(impulse, decay, initial_state)[0]
-
-    from ..torch import _kernels
+        return linear_recurrence(impulse, decay, initial_state)
 
     library = torch.library.Library("torchlpc", "FRAGMENT")
     library.define("lpc(Tensor x, Tensor A, Tensor zi) -> Tensor")

@@ -11,7 +11,16 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 import jax
 import jax.numpy as jnp
 
-from .._signatures import ALLPOLE, BALLISTICS, FIR, RECURRENCE, Signature, to_rows, with_frames
+from .._signatures import (
+    ALLPOLE,
+    BALLISTICS,
+    FIR,
+    RECURRENCE,
+    STATES,
+    Signature,
+    to_rows,
+    with_frames,
+)
 from . import _primitives
 from ._calls import backend
 
@@ -23,7 +32,7 @@ _STATE = {ALLPOLE: lambda a: a.shape[-1:], FIR: lambda b: (b.shape[-1] - 1,)}
 
 def _prepare(signature: Signature, values: Sequence[Any]) -> Tuple[List[Any], Tuple[int, ...]]:
     for name, value in zip(signature.names, values):
-        if value is None and name != "zi":
+        if value is None and name not in STATES:
             raise TypeError(f"{signature.function}: {name} is None, expected an array")
     arrays = [None if v is None else jnp.asarray(v) for v in values]
     if signature.kept is not None:

@@ -7,7 +7,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 import torch
 from torch import Tensor
 
-from .._signatures import Shape, Signature, cannot_broadcast, check_axes, check_rows
+from .._signatures import STATES, Shape, Signature, cannot_broadcast, check_axes, check_rows
 
 _KERNEL_DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 _HALF = (torch.float16, torch.bfloat16)
@@ -76,7 +76,7 @@ def _check(signature: Signature, tensors: MaybeTensors) -> None:
     """The message names the argument that is wrong."""
     function, first = signature.function, tensors[0]
     for name, tensor in zip(signature.names, tensors):
-        if tensor is None and name == "zi":
+        if tensor is None and name in STATES:
             continue
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
