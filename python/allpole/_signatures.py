@@ -113,6 +113,9 @@ def to_rows(
     check_axes(signature, arrays)
     axes = signature.axes
     leading = [a.shape[: a.ndim - own] for a, own in zip(arrays, axes) if a is not None]
+    if len(leading[0]) == 1 and all(shape == leading[0] for shape in leading):
+        check_rows(signature, arrays)
+        return list(arrays), leading[0]
     try:
         batch = tuple(xp.broadcast_shapes(*leading))
     except ValueError:

@@ -58,6 +58,10 @@ def _run(
         )
 
 
+def _like(x: Tensor) -> Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
 def _wanted(like: Tensor, shapes: Sequence[Sequence[int]], needs: Needs) -> Tuple[Tensor, ...]:
     return tuple(
         like.new_empty(shape if need else (shape[0], 0)) for shape, need in zip(shapes, needs)
@@ -70,7 +74,7 @@ def _or_none(outputs: Sequence[Tensor], needs: Needs) -> Sequence[Optional[Tenso
 
 # --- all-pole filter ------------------------------------------------------------------------------
 def allpole_like(x: Tensor, a: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-    return x.new_empty(x.shape), x.new_empty((x.shape[0], a.shape[2]))
+    return _like(x), x.new_empty((x.shape[0], a.shape[2]))
 
 
 def allpole(x: Tensor, a: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
@@ -109,7 +113,7 @@ def allpole_jvp(
 
 # --- first-order recurrence -----------------------------------------------------------------------
 def recurrence_like(x: Tensor, a: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-    return x.new_empty(x.shape), x.new_empty((x.shape[0],))
+    return _like(x), x.new_empty((x.shape[0],))
 
 
 def recurrence(x: Tensor, a: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
@@ -150,7 +154,7 @@ def recurrence_jvp(
 def ballistics_like(
     x: Tensor, zi: Optional[Tensor], at: Tensor, rt: Tensor
 ) -> Tuple[Tensor, Tensor]:
-    return x.new_empty(x.shape), x.new_empty(at.shape)
+    return _like(x), x.new_empty(at.shape)
 
 
 def ballistics(x: Tensor, zi: Optional[Tensor], at: Tensor, rt: Tensor) -> Tuple[Tensor, Tensor]:
@@ -190,7 +194,7 @@ def ballistics_backward(
 
 # --- FIR filter -----------------------------------------------------------------------------------
 def fir_like(x: Tensor, b: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-    return x.new_empty(x.shape), x.new_empty((x.shape[0], b.shape[2] - 1))
+    return _like(x), x.new_empty((x.shape[0], b.shape[2] - 1))
 
 
 def fir(x: Tensor, b: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:

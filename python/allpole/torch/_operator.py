@@ -12,6 +12,7 @@ from typing import Any, Callable, Iterable, Optional, Tuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 _PLAIN_TYPES = (Tensor, torch.nn.Parameter)
 
@@ -124,6 +125,11 @@ def operator(
     def call(*arguments: Any) -> Tuple[Tensor, ...]:
         if _is_compiling():
             return op(*arguments)
-        return (transformed if _transforms_active() else eager).apply(*arguments)
+        if _transforms_active():
+            return transformed.apply(*arguments)
+        # Nobody asks for derivatives: inference, and nearly every backward pass.
+        if not torch.is_grad_enabled() and getattr(forward_ad, "_current_level", 0) < 0:
+            return run(*arguments)
+        return eager.apply(*arguments)
 
     return call
