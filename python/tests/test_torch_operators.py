@@ -246,6 +246,19 @@ def test_compiled_by_inductor_with_dynamic_sizes():
         assert_same(found, torch.autograd.grad(loss(x, a), (x, a)))
 
 
+def test_exported_programs_hold_the_operator():
+    class Filter(torch.nn.Module):
+        def forward(self, x, a):
+            return apt.allpole(x, a)
+
+    inputs = torch.randn(2, 16), torch.zeros(2, 1, 3)
+
+    program = torch.export.export(Filter(), inputs)
+
+    assert "allpole.allpole" in program.graph_module.code
+    assert_same([program.module()(*inputs)], [apt.allpole(*inputs)])
+
+
 # --- threads --------------------------------------------------------------------------------------
 def test_threads_work_side_by_side():
     x, a = torch.randn(4, 2000), 0.3 * torch.randn(4, 2000, 2)
