@@ -59,7 +59,9 @@ FIR = Signature(
 
 def with_frames(coefficients: Any) -> Any:
     """One constant set of coefficients may come without its axis of frames."""
-    return coefficients[None] if getattr(coefficients, "ndim", 0) == 1 else coefficients
+    if coefficients is None or coefficients.ndim != 1:
+        return coefficients
+    return coefficients[None]
 
 
 def check_rows(signature: Signature, rows: Sequence[Any]) -> None:
