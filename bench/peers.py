@@ -188,7 +188,7 @@ def measure(case: Case, rounds: int, device: str) -> Dict[str, Any]:
             seconds[name].append(time.perf_counter() - start)
     results = {}
     for name, times in seconds.items():
-        quartiles = statistics.quantiles(times, n=4)
+        quartiles = statistics.quantiles(times, n=4, method="inclusive")
         results[name] = {"median": quartiles[1], "quartiles": [quartiles[0], quartiles[2]]}
     return {"case": case.name, **case.sizes, "seconds": results}
 
