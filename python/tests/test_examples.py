@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import allpole
@@ -49,3 +51,16 @@ def test_pictures_are_drawn(tmp_path):
 
     for name in ("compressor.png", "phaser.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_programs_in_the_documentation_run(page, tmp_path, monkeypatch):
+    text = (FOLDER.parents[1] / page).read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    Path("runs/mine").mkdir(parents=True)
+    allpole.Model("compressor", 44100).save("runs/mine/best.safetensors")
+
+    for block in blocks:
+        exec(block, {"dry": np.zeros((2, 1000), np.float32)})
