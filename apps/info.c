@@ -18,10 +18,8 @@ static void print_backend(const char *name, apf_backend backend)
   apf_context *ctx = NULL;
   if (apf_context_create(&options, &ctx) != APF_OK)
     printf("%-10s not available: %s\n", name, apf_last_error(NULL));
-  else if (backend == APF_CPU)
-    printf("%-10s %s kernels, %d threads\n", name, apf_context_simd(ctx), apf_context_threads(ctx));
   else
-    printf("%-10s available\n", name);
+    printf("%-10s %s\n", name, apf_context_description(ctx));
   apf_context_destroy(ctx);
 }
 
@@ -36,11 +34,18 @@ static int print_effect(const char *name)
     apf_context_destroy(ctx);
     return code;
   }
-  printf("%s\n\nparameters (--set name=value sets where training starts)\n", name);
+  printf("%s\n", name);
+  if (apf_model_parameter_count(model) > 0)
+    printf("\nparameters (--set name=value sets where training starts)\n");
   for (int i = 0; i < apf_model_parameter_count(model); i++) {
     const apf_parameter_info *p = apf_model_parameter_info(model, i);
     printf("  %-14s %-4s %10g  in %g to %g: %s\n", p->name, p->unit, p->initial, p->minimum,
            p->maximum, p->description);
+  }
+  if (apf_model_takes_notes(model)) printf("\nfound out about each note\n");
+  for (int i = 0; i < apf_model_note_parameter_count(model); i++) {
+    const apf_parameter_info *p = apf_model_note_parameter_info(model, i);
+    printf("  %-14s %-4s %g to %g: %s\n", p->name, p->unit, p->minimum, p->maximum, p->description);
   }
   printf("\noptions\n");
   for (int i = 0; i < apf_model_option_count(model); i++) {

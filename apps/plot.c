@@ -7,12 +7,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WIDTH = 1000, HEIGHT = 420, FIRST_COLOR = 1, GRID_COLOR = 14, AXIS_COLOR = 15 };
+enum { WIDTH = 1000, HEIGHT = 420, GRID_COLOR = 14, AXIS_COLOR = 15 };
 
 /* Background, then line colours that the colour-blind tell apart (Okabe and Ito). */
-static const PLINT red[] = {255, 0, 213, 0, 204};
-static const PLINT green[] = {255, 114, 94, 158, 121};
-static const PLINT blue[] = {255, 178, 0, 115, 167};
+static const PLINT red[] = {255, 0, 213, 0, 204, 230};
+static const PLINT green[] = {255, 114, 94, 158, 121, 159};
+static const PLINT blue[] = {255, 178, 0, 115, 167, 0};
+
+/** The number of a line's colour: from the last one on an image, whose own are dark and bluish. */
+static int color_of(const plot_figure *figure, int line)
+{
+  return figure->image ? PLOT_MOST_LINES - line : 1 + line;
+}
 
 typedef struct range {
   double low, high;
@@ -68,15 +74,16 @@ static bool start_page(const char *path)
   plinit();
   plschr(0, 0.75);
   pladv(0);
-  plvpor(0.08, 0.97, 0.15, 0.87);
+  plvpor(0.09, 0.97, 0.15, 0.87);
   return true;
 }
 
-static void draw_legend(int count, const plot_line *lines)
+static void draw_legend(const plot_figure *figure, int count, const plot_line *lines)
 {
+  const double apart = count > 4 ? 0.12 : 0.22;
   for (int i = 0; i < count && count > 1; i++) {
-    plcol0(FIRST_COLOR + i);
-    plmtex("t", 0.8, 1.0 - 0.22 * (count - 1 - i), 1.0, lines[i].name);
+    plcol0(color_of(figure, i));
+    plmtex("t", 0.8, 1.0 - apart * (count - 1 - i), 1.0, lines[i].name);
   }
 }
 
@@ -93,6 +100,30 @@ static void draw_image(const plot_image *image, range x, range y)
   plimage(columns, image->columns, image->rows, x.low, x.high, y.low, y.high, image->low,
           image->high, x.low, x.high, y.low, y.high);
   free(columns);
+}
+
+/**
+ * Ticks of an axis of exponents at 1, 2, ... 9 times a power of ten. PLplot labels the powers
+ * alone, of which a short axis has none: here 2 and 5 have numbers as well up to three decades, and
+ * the others within one.
+ */
+static void draw_log_axis(range x, range y, bool grid)
+{
+  const double tick = 0.008 * (x.high - x.low), decades = y.high - y.low;
+  for (int power = (int)floor(y.low); power <= (int)floor(y.high); power++)
+    for (int k = 1; k < 10; k++) {
+      char label[32];
+      const double at[] = {power + log10(k), power + log10(k)};
+      const bool labelled = k == 1 || decades < 0.8 || ((k == 2 || k == 5) && decades < 3);
+      if (at[0] < y.low || at[0] > y.high) continue;
+      const double left[] = {x.low, x.low + (labelled ? 1.6 : 1) * tick}, whole[] = {x.low, x.high};
+      plcol0(GRID_COLOR);
+      if (grid && labelled) plline(2, whole, at);
+      plcol0(AXIS_COLOR);
+      plline(2, left, at);
+      snprintf(label, sizeof label, "%g", k * pow(10, power));
+      if (labelled) plmtex("lv", 1, (at[0] - y.low) / decades, 1, label);
+    }
 }
 
 bool plot_write(const char *path, const plot_figure *figure, int count, const plot_line *lines)
@@ -116,18 +147,19 @@ bool plot_write(const char *path, const plot_figure *figure, int count, const pl
   plwind(x.low, x.high, y.low, y.high);
   if (figure->image) draw_image(figure->image, x, y);
   plcol0(GRID_COLOR);
-  if (!figure->image) plbox("g", 0, 0, figure->log_y ? "lg" : "g", 0, 0);
+  if (!figure->image) plbox("g", 0, 0, figure->log_y ? "" : "g", 0, 0);
+  if (figure->log_y) draw_log_axis(x, y, !figure->image);
   plcol0(AXIS_COLOR);
-  plbox("bcnst", 0, 0, figure->log_y ? "bclnst" : "bcnst", 0, 0);
+  plbox("bcnst", 0, 0, figure->log_y ? "bc" : "bcnst", 0, 0);
   plmtex("b", 3.2, 0.5, 0.5, figure->x_label);
-  plmtex("l", 4.5, 0.5, 0.5, figure->y_label);
+  plmtex("l", 5.4, 0.5, 0.5, figure->y_label);
   plmtex("t", 0.8, 0.0, 0.0, figure->title);
   for (int i = 0; i < count; i++) {
-    plcol0(FIRST_COLOR + i);
+    plcol0(color_of(figure, i));
     plwidth(i == 0 ? 1.6 : 1.2);
     draw(figure, &lines[i], buffer);
   }
-  draw_legend(count, lines);
+  draw_legend(figure, count, lines);
   plend();
   free(buffer);
   return access(path, R_OK) == 0;

@@ -25,7 +25,7 @@ typedef struct plot_figure {
   const plot_image *image; /**< behind the lines; NULL: a grid */
 } plot_figure;
 
-enum { PLOT_MOST_LINES = 4 };
+enum { PLOT_MOST_LINES = 5 };
 
 /** @return false where the file cannot be written. Not thread-safe: PLplot keeps its state
  * globally. */

@@ -74,7 +74,7 @@ static bool read_history(material *m)
 
 static bool takes_notes(const material *m)
 {
-  return strcmp(apf_model_effect(m->model), "synth") == 0;
+  return apf_model_takes_notes(m->model);
 }
 
 /** Of notes the run keeps the target beside the rendering. */
@@ -322,9 +322,12 @@ static void put_page(FILE *to, const material *m, const char *const *figures)
       effect, effect);
   put_metrics(to, m->result);
   if (takes_notes(m))
-    put_notes(to, m->run);
+    put_notes(to, m->run, m->model);
   else
     put_parameters(to, m->model, json_object_get(m->config, "truth"));
+  if (takes_notes(m))
+    fputs("<p>Notes as they should be: <audio controls src=\"../valid_target.wav\"></audio></p>\n",
+          to);
   fputs("<p>Validation part as learned: <audio controls src=\"../valid.wav\"></audio></p>\n", to);
   for (; *figures; figures++) fprintf(to, "<img src=\"%s.svg\" alt=\"%s\">\n", *figures, *figures);
   char *config = json_dumps(m->config, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -385,8 +388,13 @@ bool report_write(apf_context *ctx, const char *run, const apf_model *model)
       figures[count++] = "output";
     }
   }
-  if (good && takes_notes(&m) && plot_curves(run)) figures[count++] = "curves";
-  if (good && plot_waveforms(&m)) figures[count++] = "waveform";
+  if (good && takes_notes(&m) && plot_notes(run, &m.wet, &m.rendered)) {
+    figures[count++] = "curves";
+    figures[count++] = "target";
+    figures[count++] = "output";
+  }
+  /* A note's phase is free: its waveform says nothing beside the target's. */
+  if (good && !takes_notes(&m) && plot_waveforms(&m)) figures[count++] = "waveform";
   good = good && count > 0 && write_page(&m, figures);
   free_material(&m);
   return good;

@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plot.h"
+#include "spectrogram.h"
 
-enum { POINTS = 400, COLUMNS = 200, ROWS = 96, PITCHES = 512, NOTCHES = 2, STAGES = 4 };
-enum { LAYERS = 4, MOST_WIDTH = 16, PATH_SIZE = 4400, N_FFT = 4096 };
+enum { POINTS = 400, PITCHES = 512, NOTCHES = 2, STAGES = 4, N_FFT = 4096 };
+enum { LAYERS = 4, MOST_WIDTH = 16, PATH_SIZE = 4400 };
 
-static const double lowest = 50, highest = 16000; /* Hz */
-static const double floor_db = -70;               /* under the loudest */
+static const double lowest = SPECTROGRAM_LOWEST, highest = SPECTROGRAM_HIGHEST;
 static const double pi = 3.14159265358979323846;
 
 /* --- the learned curves, from the model's tensors --------------------------------------------- */
@@ -111,57 +110,6 @@ static void find_notches(const apf_model *model, double p, double *hertz)
   }
 }
 
-/* --- spectrograms ----------------------------------------------------------------------------- */
-
-/** Levels in dB of the first channel, COLUMNS over time by ROWS over the logarithm of frequency. */
-static bool spectrogram(const apf_audio *audio, double *level)
-{
-  apf_context *ctx = NULL;
-  const int64_t hop = audio->frames / (COLUMNS - 1) + 1, frames = audio->frames / hop + 1;
-  const int64_t bins = N_FFT / 2 + 1;
-  float *X = malloc((size_t)(frames * bins * 2) * sizeof *X);
-  bool good = X && apf_context_create(NULL, &ctx) == APF_OK &&
-              apf_stft_forward_f32(ctx, 1, audio->frames, N_FFT, N_FFT, hop, 0, audio->samples,
-                                   X) == APF_OK;
-  for (int64_t c = 0; good && c < COLUMNS; c++)
-    for (int r = 0; r < ROWS; r++) {
-      const double low = lowest * pow(highest / lowest, (double)r / ROWS);
-      const double high = low * pow(highest / lowest, 1.0 / ROWS);
-      int64_t k = (int64_t)(low * N_FFT / audio->sample_rate), count = 0;
-      const int64_t end = (int64_t)(high * N_FFT / audio->sample_rate);
-      const float *frame = X + (c < frames ? c : frames - 1) * bins * 2;
-      double power = 1e-12;
-      for (; k < bins && (k <= end || count == 0); k++, count++)
-        power += (double)(frame[2 * k] * frame[2 * k] + frame[2 * k + 1] * frame[2 * k + 1]);
-      level[c * ROWS + r] = 10 * log10(power / (double)(count ? count : 1));
-    }
-  apf_context_destroy(ctx);
-  free(X);
-  return good;
-}
-
-static bool draw_spectrogram(const char *run, const char *name, const char *title,
-                             const apf_audio *audio, int count, const plot_line *lines)
-{
-  char path[PATH_SIZE];
-  static double level[COLUMNS * ROWS];
-  if (!spectrogram(audio, level)) return false;
-  double loudest = -INFINITY;
-  for (int i = 0; i < COLUMNS * ROWS; i++) loudest = fmax(loudest, level[i]);
-  for (int i = 0; i < COLUMNS * ROWS; i++) level[i] = fmax(level[i], loudest + floor_db);
-  const plot_image image = {COLUMNS, ROWS, level, loudest + floor_db, loudest};
-  const plot_figure figure = {.title = title,
-                              .x_label = "seconds of the validation part",
-                              .y_label = "Hz",
-                              .log_y = true,
-                              .x_max = (double)audio->frames / audio->sample_rate,
-                              .y_min = log10(lowest),
-                              .y_max = log10(highest),
-                              .image = &image};
-  snprintf(path, sizeof path, "%s/report/%s.svg", run, name);
-  return plot_write(path, &figure, count, lines);
-}
-
 /* --- the figures ------------------------------------------------------------------------------ */
 
 bool plot_phaser(const char *run, const apf_model *model, double start, const apf_audio *target,
@@ -192,9 +140,10 @@ bool plot_phaser(const char *run, const apf_model *model, double start, const ap
   bool good = plot_write(path, &curve_figure, 2, curves);
   snprintf(path, sizeof path, "%s/report/all_pass.svg", run);
   good = good && plot_write(path, &pole_figure, 1, poles);
-  return good &&
-         draw_spectrogram(run, "target", "Target, with the learned notches", target, NOTCHES,
-                          notches) &&
-         draw_spectrogram(run, "output", "Output, with the learned notches", output, NOTCHES,
-                          notches);
+  snprintf(path, sizeof path, "%s/report/target.svg", run);
+  good = good && spectrogram_write(path, "Target, with the learned notches", target, N_FFT, NOTCHES,
+                                   notches);
+  snprintf(path, sizeof path, "%s/report/output.svg", run);
+  return good && spectrogram_write(path, "Output, with the learned notches", output, N_FFT, NOTCHES,
+                                   notches);
 }

@@ -231,6 +231,7 @@ static void print_result(const char *folder, const apf_train_result *result, con
 {
   printf("%s after %lld steps: %s\n", result->end == APF_TRAIN_STOPPED ? "stopped" : "ended",
          (long long)result->steps, result->reason);
+  if (result->skipped > 0) printf("bad notes left out: %lld\n", (long long)result->skipped);
   print_errors(&result->before, &result->after);
   for (int i = 0; i < apf_model_parameter_count(best); i++) {
     const apf_parameter_info *info = apf_model_parameter_info(best, i);

@@ -1,32 +1,9 @@
 /**
- * The operators at a given size: their data, how to call them, and the loops that they are checked
- * against, written from the equations and computed in double. Compiled once per type: `real` and
- * `SUFFIX` come from the build.
+ * The operators at a given size: how to call them, and the loops that they are checked against,
+ * written from the equations and computed in double. Compiled once per type: `real` and `SUFFIX`
+ * come from the build.
  */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "bench.h"
-
-#define PASTE_(a, b) a##_##b
-#define PASTE(a, b)  PASTE_(a, b)
-#define TYPED(name)  PASTE(name, SUFFIX)
-
-struct bench_case {
-  bench_shape shape;
-  int64_t nx, na, ny;
-  int64_t kept; /* elements of x and y that backward reads again */
-  real *x, *a, *y, *dy, *dx, *da;
-};
-
-typedef struct operator_entry {
-  void (*sizes)(bench_case *c);
-  apf_status (*forward)(bench_case *c, apf_context *ctx);
-  apf_status (*backward)(bench_case *c, apf_context *ctx);
-  void (*plain_forward)(const bench_case *c, double *y);
-  void (*plain_backward)(const bench_case *c, double *dx, double *da);
-} operator_entry;
+#include "case.h"
 
 /* --- coefficients that vary in time: F = T per sample, F = 1 constant, else between frames --- */
 
@@ -51,7 +28,7 @@ static double coefficient(const bench_case *c, int64_t b, int64_t t, int64_t m)
   int64_t i;
   double w;
   frame_of(c, t, &i, &w);
-  const real *a = c->a + (b * F + i) * M + m;
+  const real *a = c->host.a + (b * F + i) * M + m;
   return w == 0 ? (double)a[0] : (1 - w) * (double)a[0] + w * (double)a[M];
 }
 
@@ -76,17 +53,19 @@ static void filter_sizes(bench_case *c)
 
 /* --- all-pole: y[t] = x[t] - sum_i a[t,i] y[t-1-i] --- */
 
-static apf_status allpole_forward(bench_case *c, apf_context *ctx)
+static apf_status allpole_forward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_allpole_forward)(ctx, s->B, s->T, s->F, s->M, c->x, c->a, NULL, c->y, NULL);
+  const arrays *d = &c->there;
+  return TYPED(apf_allpole_forward)(c->ctx, s->B, s->T, s->F, s->M, d->x, d->a, NULL, d->y, NULL);
 }
 
-static apf_status allpole_backward(bench_case *c, apf_context *ctx)
+static apf_status allpole_backward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_allpole_backward)(ctx, s->B, s->T, s->F, s->M, c->dy, NULL, c->a, NULL, c->y,
-                                     c->dx, c->da, NULL);
+  const arrays *d = &c->there;
+  return TYPED(apf_allpole_backward)(c->ctx, s->B, s->T, s->F, s->M, d->dy, NULL, d->a, NULL, d->y,
+                                     d->dx, d->da, NULL);
 }
 
 static void allpole_plain_forward(const bench_case *c, double *y)
@@ -94,7 +73,7 @@ static void allpole_plain_forward(const bench_case *c, double *y)
   const int64_t T = c->shape.T, M = c->shape.M;
   for (int64_t b = 0; b < c->shape.B; b++)
     for (int64_t t = 0; t < T; t++) {
-      double sum = (double)c->x[b * T + t];
+      double sum = (double)c->host.x[b * T + t];
       for (int64_t m = 0; m < M && m < t; m++)
         sum -= coefficient(c, b, t, m) * y[b * T + t - 1 - m];
       y[b * T + t] = sum;
@@ -106,28 +85,30 @@ static void allpole_plain_backward(const bench_case *c, double *dx, double *da)
   const int64_t T = c->shape.T, M = c->shape.M;
   for (int64_t b = 0; b < c->shape.B; b++)
     for (int64_t t = T - 1; t >= 0; t--) {
-      double sum = (double)c->dy[b * T + t];
+      double sum = (double)c->host.dy[b * T + t];
       for (int64_t m = 0; m < M && t + 1 + m < T; m++)
         sum -= coefficient(c, b, t + 1 + m, m) * dx[b * T + t + 1 + m];
       dx[b * T + t] = sum;
       for (int64_t m = 0; m < M && m < t; m++)
-        add_coefficient_gradient(c, da, b, t, m, -sum * (double)c->y[b * T + t - 1 - m]);
+        add_coefficient_gradient(c, da, b, t, m, -sum * (double)c->host.y[b * T + t - 1 - m]);
     }
 }
 
 /* --- recurrence: y[t] = a[t] y[t-1] + x[t] --- */
 
-static apf_status recurrence_forward(bench_case *c, apf_context *ctx)
+static apf_status recurrence_forward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_recurrence_forward)(ctx, s->B, s->T, s->F, c->x, c->a, NULL, c->y, NULL);
+  const arrays *d = &c->there;
+  return TYPED(apf_recurrence_forward)(c->ctx, s->B, s->T, s->F, d->x, d->a, NULL, d->y, NULL);
 }
 
-static apf_status recurrence_backward(bench_case *c, apf_context *ctx)
+static apf_status recurrence_backward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_recurrence_backward)(ctx, s->B, s->T, s->F, c->dy, NULL, c->a, NULL, c->y, c->dx,
-                                        c->da, NULL);
+  const arrays *d = &c->there;
+  return TYPED(apf_recurrence_backward)(c->ctx, s->B, s->T, s->F, d->dy, NULL, d->a, NULL, d->y,
+                                        d->dx, d->da, NULL);
 }
 
 static void recurrence_plain_forward(const bench_case *c, double *y)
@@ -136,7 +117,7 @@ static void recurrence_plain_forward(const bench_case *c, double *y)
   for (int64_t b = 0; b < c->shape.B; b++)
     for (int64_t t = 0; t < T; t++)
       y[b * T + t] =
-          (double)c->x[b * T + t] + (t > 0 ? coefficient(c, b, t, 0) * y[b * T + t - 1] : 0);
+          (double)c->host.x[b * T + t] + (t > 0 ? coefficient(c, b, t, 0) * y[b * T + t - 1] : 0);
 }
 
 static void recurrence_plain_backward(const bench_case *c, double *dx, double *da)
@@ -144,26 +125,28 @@ static void recurrence_plain_backward(const bench_case *c, double *dx, double *d
   const int64_t T = c->shape.T;
   for (int64_t b = 0; b < c->shape.B; b++)
     for (int64_t t = T - 1; t >= 0; t--) {
-      dx[b * T + t] = (double)c->dy[b * T + t] +
+      dx[b * T + t] = (double)c->host.dy[b * T + t] +
                       (t + 1 < T ? coefficient(c, b, t + 1, 0) * dx[b * T + t + 1] : 0);
       if (t > 0)
-        add_coefficient_gradient(c, da, b, t, 0, dx[b * T + t] * (double)c->y[b * T + t - 1]);
+        add_coefficient_gradient(c, da, b, t, 0, dx[b * T + t] * (double)c->host.y[b * T + t - 1]);
     }
 }
 
 /* --- FIR: y[t] = sum_k b[t,k] x[t-k]; M is the number of taps --- */
 
-static apf_status fir_forward(bench_case *c, apf_context *ctx)
+static apf_status fir_forward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_fir_forward)(ctx, s->B, s->T, s->F, s->M, c->x, c->a, NULL, c->y, NULL);
+  const arrays *d = &c->there;
+  return TYPED(apf_fir_forward)(c->ctx, s->B, s->T, s->F, s->M, d->x, d->a, NULL, d->y, NULL);
 }
 
-static apf_status fir_backward(bench_case *c, apf_context *ctx)
+static apf_status fir_backward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_fir_backward)(ctx, s->B, s->T, s->F, s->M, c->dy, NULL, c->x, c->a, NULL, c->dx,
-                                 c->da, NULL);
+  const arrays *d = &c->there;
+  return TYPED(apf_fir_backward)(c->ctx, s->B, s->T, s->F, s->M, d->dy, NULL, d->x, d->a, NULL,
+                                 d->dx, d->da, NULL);
 }
 
 static void fir_plain_forward(const bench_case *c, double *y)
@@ -173,7 +156,7 @@ static void fir_plain_forward(const bench_case *c, double *y)
     for (int64_t t = 0; t < T; t++) {
       double sum = 0;
       for (int64_t k = 0; k < c->shape.M && k <= t; k++)
-        sum += coefficient(c, b, t, k) * (double)c->x[b * T + t - k];
+        sum += coefficient(c, b, t, k) * (double)c->host.x[b * T + t - k];
       y[b * T + t] = sum;
     }
 }
@@ -184,9 +167,9 @@ static void fir_plain_backward(const bench_case *c, double *dx, double *da)
   for (int64_t b = 0; b < c->shape.B; b++)
     for (int64_t t = 0; t < T; t++)
       for (int64_t k = 0; k < c->shape.M && k <= t; k++) {
-        const double dy = (double)c->dy[b * T + t];
+        const double dy = (double)c->host.dy[b * T + t];
         dx[b * T + t - k] += coefficient(c, b, t, k) * dy;
-        add_coefficient_gradient(c, da, b, t, k, (double)c->x[b * T + t - k] * dy);
+        add_coefficient_gradient(c, da, b, t, k, (double)c->host.x[b * T + t - k] * dy);
       }
 }
 
@@ -200,17 +183,20 @@ static void ballistics_sizes(bench_case *c)
   c->kept = c->nx + c->ny;
 }
 
-static apf_status ballistics_forward(bench_case *c, apf_context *ctx)
+static apf_status ballistics_forward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_ballistics_forward)(ctx, s->B, s->T, c->x, NULL, c->a, c->a + s->B, c->y, NULL);
+  const arrays *d = &c->there;
+  return TYPED(apf_ballistics_forward)(c->ctx, s->B, s->T, d->x, NULL, d->a, d->a + s->B, d->y,
+                                       NULL);
 }
 
-static apf_status ballistics_backward(bench_case *c, apf_context *ctx)
+static apf_status ballistics_backward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_ballistics_backward)(ctx, s->B, s->T, c->dy, NULL, c->x, NULL, c->a, c->a + s->B,
-                                        c->y, c->dx, NULL, c->da, c->da + s->B);
+  const arrays *d = &c->there;
+  return TYPED(apf_ballistics_backward)(c->ctx, s->B, s->T, d->dy, NULL, d->x, NULL, d->a,
+                                        d->a + s->B, d->y, d->dx, NULL, d->da, d->da + s->B);
 }
 
 static void ballistics_plain_forward(const bench_case *c, double *y)
@@ -219,8 +205,8 @@ static void ballistics_plain_forward(const bench_case *c, double *y)
   for (int64_t b = 0; b < B; b++) {
     double last = 0;
     for (int64_t t = 0; t < T; t++) {
-      const double x = (double)c->x[b * T + t];
-      last += (double)c->a[x < last ? b : B + b] * (x - last);
+      const double x = (double)c->host.x[b * T + t];
+      last += (double)c->host.a[x < last ? b : B + b] * (x - last);
       y[b * T + t] = last;
     }
   }
@@ -232,9 +218,10 @@ static void ballistics_plain_backward(const bench_case *c, double *dx, double *d
   for (int64_t b = 0; b < B; b++) {
     double carried = 0;
     for (int64_t t = T - 1; t >= 0; t--) {
-      const double last = t > 0 ? (double)c->y[b * T + t - 1] : 0, x = (double)c->x[b * T + t];
+      const double last = t > 0 ? (double)c->host.y[b * T + t - 1] : 0,
+                   x = (double)c->host.x[b * T + t];
       const int64_t which = x < last ? b : B + b;
-      const double ds = (double)c->dy[b * T + t] + carried, step = (double)c->a[which];
+      const double ds = (double)c->host.dy[b * T + t] + carried, step = (double)c->host.a[which];
       dx[b * T + t] = step * ds;
       da[which] += ds * (x - last);
       carried = (1 - step) * ds;
@@ -253,23 +240,25 @@ static void interpolate_sizes(bench_case *c)
   c->ny = s->B * s->T * s->M;
 }
 
-static apf_status interpolate_forward(bench_case *c, apf_context *ctx)
+static apf_status interpolate_forward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_interpolate_forward)(ctx, s->B, s->F, s->T, s->M, c->x, c->y);
+  const arrays *d = &c->there;
+  return TYPED(apf_interpolate_forward)(c->ctx, s->B, s->F, s->T, s->M, d->x, d->y);
 }
 
-static apf_status interpolate_backward(bench_case *c, apf_context *ctx)
+static apf_status interpolate_backward(const bench_case *c)
 {
   const bench_shape *s = &c->shape;
-  return TYPED(apf_interpolate_backward)(ctx, s->B, s->F, s->T, s->M, c->dy, c->dx);
+  const arrays *d = &c->there;
+  return TYPED(apf_interpolate_backward)(c->ctx, s->B, s->F, s->T, s->M, d->dy, d->dx);
 }
 
 static void interpolate_plain_forward(const bench_case *c, double *y)
 {
   const int64_t T = c->shape.T, M = c->shape.M;
   bench_case frames = *c;
-  frames.a = c->x;
+  frames.host.a = c->host.x;
   for (int64_t b = 0; b < c->shape.B; b++)
     for (int64_t t = 0; t < T; t++)
       for (int64_t m = 0; m < M; m++) y[(b * T + t) * M + m] = coefficient(&frames, b, t, m);
@@ -282,116 +271,14 @@ static void interpolate_plain_backward(const bench_case *c, double *dx, double *
   for (int64_t b = 0; b < c->shape.B; b++)
     for (int64_t t = 0; t < T; t++)
       for (int64_t m = 0; m < M; m++)
-        add_coefficient_gradient(c, dx, b, t, m, (double)c->dy[(b * T + t) * M + m]);
+        add_coefficient_gradient(c, dx, b, t, m, (double)c->host.dy[(b * T + t) * M + m]);
 }
 
-/* The order is that of bench_operator_name(). */
-#define ENTRY(name, sizes)                                                              \
-  {                                                                                     \
-    sizes, name##_forward, name##_backward, name##_plain_forward, name##_plain_backward \
+#define ENTRY(name, sizes, positive)                                                              \
+  {                                                                                               \
+    sizes, positive, name##_forward, name##_backward, name##_plain_forward, name##_plain_backward \
   }
-static const operator_entry operators[] = {
-    ENTRY(allpole, filter_sizes), ENTRY(recurrence, filter_sizes), ENTRY(fir, filter_sizes),
-    ENTRY(ballistics, ballistics_sizes), ENTRY(interpolate, interpolate_sizes)};
-
-/* --- the case --- */
-
-/** n values, evenly spread over low..high; 64-byte aligned. */
-static real *random_array(int64_t n, uint64_t seed, double low, double high)
-{
-  const size_t bytes = ((size_t)n * sizeof(real) + 63) / 64 * 64;
-  real *values = aligned_alloc(64, bytes ? bytes : 64);
-  if (!values) return NULL;
-  uint64_t state = seed;
-  for (int64_t i = 0; i < n; i++) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    values[i] = (real)(low + (high - low) * (double)(state >> 11) / 9007199254740992.0);
-  }
-  return values;
-}
-
-void TYPED(bench_case_destroy)(bench_case *c)
-{
-  if (!c) return;
-  real *const arrays[] = {c->x, c->a, c->y, c->dy, c->dx, c->da};
-  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
-  free(c);
-}
-
-bench_case *TYPED(bench_case_create)(const bench_shape *shape)
-{
-  bench_case *c = calloc(1, sizeof *c);
-  if (!c) return NULL;
-  c->shape = *shape;
-  operators[shape->op].sizes(c);
-  /* Coefficients whose magnitudes sum to less than one keep every recursion stable; those of the
-   * ballistics have to be positive. */
-  const double bound = 0.9 / (double)shape->M;
-  const bool positive = operators[shape->op].sizes == ballistics_sizes;
-  c->x = random_array(c->nx, 1, -1, 1);
-  c->a = random_array(c->na, 2, positive ? 0.001 : -bound, positive ? 0.1 : bound);
-  c->y = random_array(c->ny, 3, 0, 0);
-  c->dy = random_array(c->ny, 4, -1, 1);
-  c->dx = random_array(c->nx, 5, 0, 0);
-  c->da = random_array(c->na, 6, 0, 0);
-  if (c->x && c->a && c->y && c->dy && c->dx && c->da) return c;
-  TYPED(bench_case_destroy)(c);
-  return NULL;
-}
-
-apf_status TYPED(bench_case_run)(bench_case *c, apf_context *ctx)
-{
-  const operator_entry *op = &operators[c->shape.op];
-  apf_status status = APF_OK;
-  if (c->shape.pass & BENCH_FORWARD) status = op->forward(c, ctx);
-  if (status == APF_OK && (c->shape.pass & BENCH_BACKWARD)) status = op->backward(c, ctx);
-  return status;
-}
-
-/** max |got - want| / max |want|; infinity if got holds anything not finite. */
-static double relative_error(const real *got, const double *want, int64_t n)
-{
-  double difference = 0, peak = 0;
-  for (int64_t i = 0; i < n; i++) {
-    if (!isfinite((double)got[i])) return INFINITY;
-    difference = fmax(difference, fabs((double)got[i] - want[i]));
-    peak = fmax(peak, fabs(want[i]));
-  }
-  return peak > 0 ? difference / peak : difference;
-}
-
-double TYPED(bench_case_error)(bench_case *c, apf_context *ctx)
-{
-  const operator_entry *op = &operators[c->shape.op];
-  double *y = calloc((size_t)c->ny + 1, sizeof *y), *dx = calloc((size_t)c->nx + 1, sizeof *dx),
-         *da = calloc((size_t)c->na + 1, sizeof *da);
-  double error = INFINITY;
-  if (y && dx && da) {
-    op->plain_forward(c, y);
-    if (!(c->shape.pass & BENCH_FORWARD)) /* backward needs an output */
-      for (int64_t i = 0; i < c->ny; i++) c->y[i] = (real)y[i];
-    error = 0;
-    if (TYPED(bench_case_run)(c, ctx) != APF_OK) error = INFINITY;
-    if (c->shape.pass & BENCH_FORWARD) error = fmax(error, relative_error(c->y, y, c->ny));
-    if (c->shape.pass & BENCH_BACKWARD) {
-      op->plain_backward(c, dx, da);
-      error = fmax(error, relative_error(c->dx, dx, c->nx));
-      error = fmax(error, relative_error(c->da, da, c->na));
-    }
-  }
-  free(y);
-  free(dx);
-  free(da);
-  return error;
-}
-
-void TYPED(bench_case_size)(const bench_case *c, double *bytes, double *samples)
-{
-  const double x = (double)c->nx, a = (double)c->na, y = (double)c->ny;
-  double reals = 0;
-  if (c->shape.pass & BENCH_FORWARD) reals += x + a + y; /* read x, a; write y */
-  if (c->shape.pass & BENCH_BACKWARD) /* read dy, a, what is kept; write dx, da */
-    reals += y + a + (double)c->kept + x + a;
-  *bytes = reals * (double)sizeof(real);
-  *samples = y;
-}
+const operator_entry TYPED(bench_operators)[] = {
+    ENTRY(allpole, filter_sizes, false), ENTRY(recurrence, filter_sizes, false),
+    ENTRY(fir, filter_sizes, false), ENTRY(ballistics, ballistics_sizes, true),
+    ENTRY(interpolate, interpolate_sizes, false)};

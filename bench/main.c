@@ -1,36 +1,51 @@
-/** allpole_bench: times the operators. See options.c for its help. */
+/** allpole_bench: times the operators and steps of training. See options.c for its help. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 
 typedef struct bench_run {
   const bench_options *options;
-  bench_result *results;
-  int count, failed;
+  bench_results results;
+  int failed;
 } bench_run;
 
-/** Grows by one result. */
-static bench_result *next_result(bench_run *run)
+/** An array of `count` elements grows by one; NULL, and all as it was, without memory. */
+static void *grow(void *array, int count, size_t size)
 {
-  bench_result *more = realloc(run->results, (size_t)(run->count + 1) * sizeof *more);
-  if (!more) return NULL;
-  run->results = more;
-  return &run->results[run->count];
+  return realloc(array, (size_t)(count + 1) * size);
 }
 
 static void measure_shape(bench_run *run, bench_shape shape, apf_context *ctx)
 {
-  bench_result *result = next_result(run);
-  if (result && bench_measure(&shape, ctx, run->options->repeats, result)) {
-    bench_print_result(result);
-    run->count++;
-  } else {
+  bench_results *r = &run->results;
+  bench_result *larger = grow(r->operators, r->count, sizeof *larger);
+  if (larger) r->operators = larger;
+  if (larger && bench_measure(&shape, ctx, run->options->repeats, &larger[r->count]))
+    bench_print_result(&larger[r->count++]);
+  else
     run->failed++;
-  }
+}
+
+static void measure_step(bench_run *run, bench_step shape, apf_context *ctx)
+{
+  bench_results *r = &run->results;
+  bench_step_result *larger = grow(r->steps, r->step_count, sizeof *larger);
+  if (larger) r->steps = larger;
+  if (larger && bench_measure_step(&shape, ctx, run->options->repeats, &larger[r->step_count]))
+    bench_print_step(&larger[r->step_count++]);
+  else
+    run->failed++;
 }
 
 #define FOR_EACH(list, i) for (int i = 0; i < (list).count; i++)
+
+/** The list, or one value where it is empty. */
+static bench_list list_or(const bench_list *list, int64_t usual)
+{
+  return list->count > 0 ? *list : (bench_list){1, {usual}};
+}
 
 /** The shapes of one operator and type. Of sizes that the operator lacks, one value stands for all.
  */
@@ -38,27 +53,87 @@ static void measure_operator(bench_run *run, int op, apf_dtype dtype, apf_contex
 {
   static const bench_list one = {1, {1}};
   const bench_options *o = run->options;
+  const bench_list B = list_or(&o->B, 32), T = list_or(&o->T, 65536);
   const bench_list F = bench_operator_has_frames(op) ? o->F : one;
   const bench_list M = bench_operator_has_order(op) ? o->M : one;
-  FOR_EACH (o->B, b)
-    FOR_EACH (o->T, t)
+  FOR_EACH (B, b)
+    FOR_EACH (T, t)
       FOR_EACH (F, f)
         FOR_EACH (M, m)
           FOR_EACH (o->pass, pass) {
-            const int64_t samples = o->T.values[t], frames = F.values[f];
+            const int64_t samples = T.values[t], frames = F.values[f];
             const bench_shape shape = {
-                op,      (bench_pass)o->pass.values[pass], dtype,      o->B.values[b],
+                op,      (bench_pass)o->pass.values[pass], dtype,      B.values[b],
                 samples, frames ? frames : samples,        M.values[m]};
             measure_shape(run, shape, ctx);
           }
 }
 
+/** The shapes of one step of training. */
+static void measure_steps(bench_run *run, int step, apf_context *ctx)
+{
+  static const bench_list none = {1, {0}};
+  const bench_options *o = run->options;
+  bench_step usual;
+  bench_step_usual(step, &usual);
+  const bench_list B = list_or(&o->B, usual.B), T = list_or(&o->T, usual.T);
+  const bench_list dtype = list_or(&o->dtype, usual.dtype);
+  const bench_list window = bench_step_has_window(step) ? o->window : none;
+  FOR_EACH (dtype, d)
+    FOR_EACH (B, b)
+      FOR_EACH (T, t)
+        FOR_EACH (window, w)
+          measure_step(run,
+                       (bench_step){step, (apf_dtype)dtype.values[d], B.values[b], T.values[t],
+                                    window.values[w]},
+                       ctx);
+}
+
 static void measure_all(bench_run *run, apf_context *ctx)
 {
   const bench_options *o = run->options;
+  const bench_list dtype = list_or(&o->dtype, APF_F32);
+  FOR_EACH (o->step, step) measure_steps(run, (int)o->step.values[step], ctx);
+  if (o->step.count > 0) return;
   FOR_EACH (o->op, op)
-    FOR_EACH (o->dtype, dtype)
-      measure_operator(run, (int)o->op.values[op], (apf_dtype)o->dtype.values[dtype], ctx);
+    FOR_EACH (dtype, d)
+      measure_operator(run, (int)o->op.values[op], (apf_dtype)dtype.values[d], ctx);
+}
+
+static apf_context *open_context(const apf_context_options *wanted, int *failed)
+{
+  apf_context *ctx = NULL;
+  if (apf_context_create(wanted, &ctx) == APF_OK) return ctx;
+  fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
+  ++*failed;
+  return NULL;
+}
+
+static void measure_in_context(bench_run *run, const apf_context_options *wanted)
+{
+  apf_context *ctx = open_context(wanted, &run->failed);
+  if (ctx) measure_all(run, ctx);
+  apf_context_destroy(ctx);
+}
+
+/** The heading names processor and device before anything is measured. */
+static void print_heading(bench_run *run)
+{
+  const bench_options *o = run->options;
+  char where[500] = "";
+  FOR_EACH (o->backend, i) {
+    apf_context_options wanted;
+    apf_context_options_init(&wanted);
+    wanted.backend = (apf_backend)o->backend.values[i];
+    wanted.threads = (int)o->threads.values[0];
+    apf_context *ctx = open_context(&wanted, &run->failed);
+    const size_t used = strlen(where);
+    if (ctx)
+      snprintf(where + used, sizeof where - used, "%s%s", used ? "; " : "",
+               apf_context_description(ctx));
+    apf_context_destroy(ctx);
+  }
+  bench_print_heading(o, where);
 }
 
 int main(int argc, char **argv)
@@ -67,24 +142,20 @@ int main(int argc, char **argv)
   const int exit_status = bench_parse(argc, argv, &options);
   if (exit_status >= 0) return exit_status;
 
-  bench_run run = {&options, NULL, 0, 0};
-  bench_print_heading(&options);
-  FOR_EACH (options.threads, threads)
-    FOR_EACH (options.simd, simd) {
-      apf_context_options wanted;
-      apf_context_options_init(&wanted);
-      wanted.threads = (int)options.threads.values[threads];
-      wanted.simd = (apf_simd)options.simd.values[simd];
-      apf_context *ctx = NULL;
-      if (apf_context_create(&wanted, &ctx) == APF_OK) {
-        measure_all(&run, ctx);
-      } else {
-        fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
-        run.failed++;
+  bench_run run = {.options = &options};
+  print_heading(&run);
+  FOR_EACH (options.backend, backend)
+    FOR_EACH (options.threads, threads)
+      FOR_EACH (options.simd, simd) {
+        apf_context_options wanted;
+        apf_context_options_init(&wanted);
+        wanted.backend = (apf_backend)options.backend.values[backend];
+        wanted.threads = (int)options.threads.values[threads];
+        wanted.simd = (apf_simd)options.simd.values[simd];
+        measure_in_context(&run, &wanted);
       }
-      apf_context_destroy(ctx);
-    }
-  if (options.json && !bench_write_json(&options, run.results, run.count)) run.failed++;
-  free(run.results);
+  if (options.json && !bench_write_json(&options, &run.results)) run.failed++;
+  free(run.results.operators);
+  free(run.results.steps);
   return run.failed > 0;
 }

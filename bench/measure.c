@@ -9,10 +9,10 @@
 
 /** The functions of the shape's type. */
 typedef struct typed_case {
-  bench_case *(*create)(const bench_shape *shape);
+  bench_case *(*create)(const bench_shape *shape, apf_context *ctx);
   void (*destroy)(bench_case *c);
-  apf_status (*run)(bench_case *c, apf_context *ctx);
-  double (*error)(bench_case *c, apf_context *ctx);
+  apf_status (*run)(bench_case *c);
+  double (*error)(bench_case *c);
   void (*size)(const bench_case *c, double *bytes, double *samples);
 } typed_case;
 
@@ -23,7 +23,7 @@ typedef struct typed_case {
   }
 static const typed_case typed_cases[] = {[APF_F32] = TYPED_CASE(f32), [APF_F64] = TYPED_CASE(f64)};
 
-static double now(void)
+double bench_now(void)
 {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -36,8 +36,12 @@ static int compare_doubles(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
-/** Value below which the fraction p of the sorted values lies. */
-static double quantile(const double *sorted, int n, double p)
+void bench_sort(double *values, int n)
+{
+  qsort(values, (size_t)n, sizeof *values, compare_doubles);
+}
+
+double bench_quantile(const double *sorted, int n, double p)
 {
   const double u = p * (n - 1);
   const int i = (int)u;
@@ -46,21 +50,22 @@ static double quantile(const double *sorted, int n, double p)
 
 /** Two blocks; a copy from one to the other reads and writes as many bytes as the case does. */
 typedef struct copy_job {
-  char *from, *to;
+  apf_context *ctx;
+  void *from, *to;
   size_t bytes; /* of one block */
-  int threads;
 } copy_job;
 
-static void copy_once(const copy_job *job)
+static void copy_on_cpu(const copy_job *job)
 {
-  const size_t part = (job->bytes / (size_t)job->threads + 63) / 64 * 64;
+  const int threads = apf_context_threads(job->ctx);
+  const size_t part = (job->bytes / (size_t)threads + 63) / 64 * 64;
 #ifdef _OPENMP
-#pragma omp parallel for num_threads(job->threads) schedule(static, 1)
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
 #endif
-  for (int i = 0; i < job->threads; i++) {
+  for (int i = 0; i < threads; i++) {
     const size_t begin = part * (size_t)i;
     if (begin < job->bytes)
-      memcpy(job->to + begin, job->from + begin,
+      memcpy((char *)job->to + begin, (const char *)job->from + begin,
              begin + part < job->bytes ? part : job->bytes - begin);
   }
 }
@@ -69,16 +74,23 @@ static void copy_once(const copy_job *job)
 static double time_case(const typed_case *typed, bench_case *c, apf_context *ctx, int inner,
                         apf_status *status)
 {
-  const double start = now();
-  for (int i = 0; i < inner && *status == APF_OK; i++) *status = typed->run(c, ctx);
-  return (now() - start) / inner;
+  const double start = bench_now();
+  for (int i = 0; i < inner && *status == APF_OK; i++) *status = typed->run(c);
+  if (*status == APF_OK) *status = apf_synchronize(ctx);
+  return (bench_now() - start) / inner;
 }
 
-static double time_copy(const copy_job *job, int inner)
+static double time_copy(const copy_job *job, int inner, apf_status *status)
 {
-  const double start = now();
-  for (int i = 0; i < inner; i++) copy_once(job);
-  return (now() - start) / inner;
+  const double start = bench_now();
+  for (int i = 0; i < inner && *status == APF_OK; i++) {
+    if (apf_context_backend(job->ctx) == APF_CPU)
+      copy_on_cpu(job);
+    else
+      *status = apf_copy(job->ctx, job->to, job->from, job->bytes);
+  }
+  if (*status == APF_OK) *status = apf_synchronize(job->ctx);
+  return (bench_now() - start) / inner;
 }
 
 /** So many runs in a row that the clock's resolution does not count. */
@@ -100,17 +112,27 @@ static apf_status take_turns(const typed_case *typed, bench_case *c, apf_context
   double fastest = INFINITY, fastest_copy = INFINITY;
   for (int i = 0; i < 3; i++) { /* warms threads, workspace and pages up */
     fastest = fmin(fastest, time_case(typed, c, ctx, 1, &status));
-    fastest_copy = fmin(fastest_copy, time_copy(copy, 1));
+    fastest_copy = fmin(fastest_copy, time_copy(copy, 1, &status));
   }
   const int inner = runs_for(fastest), copy_inner = runs_for(fastest_copy);
   for (int i = 0; i < repeats; i++) {
     times->runs[i] = time_case(typed, c, ctx, inner, &status);
-    times->copies[i] = time_copy(copy, copy_inner);
+    times->copies[i] = time_copy(copy, copy_inner, &status);
     times->shares[i] = times->copies[i] / times->runs[i];
   }
-  qsort(times->runs, (size_t)repeats, sizeof(double), compare_doubles);
-  qsort(times->copies, (size_t)repeats, sizeof(double), compare_doubles);
-  qsort(times->shares, (size_t)repeats, sizeof(double), compare_doubles);
+  bench_sort(times->runs, repeats);
+  bench_sort(times->copies, repeats);
+  bench_sort(times->shares, repeats);
+  return status;
+}
+
+/** Both blocks, with pages that exist. */
+static apf_status prepare_copy(copy_job *copy)
+{
+  apf_status status = apf_allocate(copy->ctx, copy->bytes, &copy->from);
+  if (status == APF_OK) status = apf_allocate(copy->ctx, copy->bytes, &copy->to);
+  if (status == APF_OK && apf_context_backend(copy->ctx) == APF_CPU)
+    memset(copy->from, 1, copy->bytes);
   return status;
 }
 
@@ -118,29 +140,26 @@ static const char *measure(const typed_case *typed, bench_case *c, apf_context *
                            bench_result *result)
 {
   const double tolerance = result->shape.dtype == APF_F32 ? 1e-4 : 1e-10;
-  result->error = typed->error(c, ctx);
+  result->error = typed->error(c);
   if (!(result->error <= tolerance)) return "the result differs from the plain loop's";
 
   typed->size(c, &result->bytes, &result->samples);
-  copy_job copy = {NULL, NULL, (size_t)(result->bytes / 2) + 1, result->threads};
+  copy_job copy = {ctx, NULL, NULL, (size_t)(result->bytes / 2) + 1};
   const size_t n = (size_t)repeats;
   double *memory = malloc(3 * n * sizeof *memory);
-  copy.from = malloc(copy.bytes);
-  copy.to = malloc(copy.bytes);
-  apf_status status = APF_ERR_MEMORY;
-  if (memory && copy.from && copy.to) {
-    memset(copy.from, 1, copy.bytes);
+  apf_status status = memory ? prepare_copy(&copy) : APF_ERR_MEMORY;
+  if (status == APF_OK) {
     const turns times = {memory, memory + n, memory + 2 * n};
     status = take_turns(typed, c, ctx, &copy, repeats, &times);
-    result->seconds = quantile(times.runs, repeats, 0.5);
-    result->quartile[0] = quantile(times.runs, repeats, 0.25);
-    result->quartile[1] = quantile(times.runs, repeats, 0.75);
-    result->copy = quantile(times.copies, repeats, 0.5);
-    result->share = quantile(times.shares, repeats, 0.5);
+    result->seconds = bench_quantile(times.runs, repeats, 0.5);
+    result->quartile[0] = bench_quantile(times.runs, repeats, 0.25);
+    result->quartile[1] = bench_quantile(times.runs, repeats, 0.75);
+    result->copy = bench_quantile(times.copies, repeats, 0.5);
+    result->share = bench_quantile(times.shares, repeats, 0.5);
   }
   free(memory);
-  free(copy.from);
-  free(copy.to);
+  apf_release(ctx, copy.from);
+  apf_release(ctx, copy.to);
   return status == APF_OK ? NULL : "a call failed";
 }
 
@@ -149,10 +168,12 @@ bool bench_measure(const bench_shape *shape, apf_context *ctx, int repeats, benc
   const typed_case *typed = &typed_cases[shape->dtype];
   memset(result, 0, sizeof *result);
   result->shape = *shape;
+  result->backend = apf_context_backend(ctx);
   result->simd = apf_context_simd(ctx);
+  snprintf(result->where, sizeof result->where, "%s", apf_context_description(ctx));
   result->threads = apf_context_threads(ctx);
 
-  bench_case *c = typed->create(shape);
+  bench_case *c = typed->create(shape, ctx);
   const char *complaint = c ? measure(typed, c, ctx, repeats, result) : "not enough memory";
   typed->destroy(c);
   if (complaint)

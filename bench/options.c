@@ -19,17 +19,26 @@ static const char help[] =
     "  of copy    time of a copy divided by that of the run beside it: 100 % is the limit of "
     "memory\n"
     "\n"
+    "With --step: steps of training instead, batch in, forward, backward, update, after their "
+    "gradient\n"
+    "was compared with differences of the loss and their rendering with the renderer's. voice_* is "
+    "the\n"
+    "synth's signal path without encoder and update. Usual sizes are the published ones.\n"
+    "\n"
     "Options take lists (1,2,6); the cases are all combinations.\n"
     "  --op LIST        allpole, recurrence, fir, ballistics, interpolate       [allpole]\n"
+    "  --step LIST      compressor, phaser_td, phaser_fs, synth_td, synth_fs, synth_lstm,\n"
+    "                   voice_td, voice_fs, voice_lstm\n"
     "  --pass LIST      forward, backward, both                                 [both]\n"
-    "  --dtype LIST     f32, f64                                                [f32]\n"
-    "  --B LIST         signals in a batch                                      [32]\n"
-    "  --T LIST         samples in a signal                                     [65536]\n"
+    "  --dtype LIST     f32, f64                               [f32; of a step as usual]\n"
+    "  --B LIST         signals in a batch                     [32; of a step as usual]\n"
+    "  --T LIST         samples in a signal                    [65536; of a step as usual]\n"
     "  --F LIST         coefficient frames: 1 constant, T per sample, else interpolated  [T]\n"
     "  --M LIST         order; taps (fir); channels (interpolate)               [2]\n"
+    "  --window LIST    samples of a frame: synth_fs, voice_fs                  [1024]\n"
     "  --threads LIST   0: as many as the process may use                       [0]\n"
     "  --simd LIST      auto, base, avx2, avx512                                [auto]\n"
-    "  --backend NAME   cpu                                                     [cpu]\n"
+    "  --backend LIST   cpu, cuda                                               [cpu]\n"
     "  --repeats N      runs that the medians are taken over                    [21]\n"
     "  --json FILE      writes everything that was measured\n"
     "  --commit TEXT    what was measured, for the report\n"
@@ -37,13 +46,14 @@ static const char help[] =
     "examples\n"
     "  allpole_bench --M 1,2,6 --pass forward,backward\n"
     "  allpole_bench --op allpole,recurrence --B 1 --T 262144 --M 1 --threads 1,2\n"
+    "  allpole_bench --step phaser_td,phaser_fs --T 44100 --threads 1\n"
     "\n"
     "Exit status: 0 measured, 1 a result was wrong or a call failed, 2 bad usage.\n";
 
 /** Names of the values from `first` on. */
 typedef struct names {
   int64_t first;
-  const char *names[8];
+  const char *names[BENCH_STEPS + 1];
 } names;
 
 static const names operator_names = {0,
@@ -51,8 +61,16 @@ static const names operator_names = {0,
 static const names pass_names = {BENCH_FORWARD, {"forward", "backward", "both"}};
 static const names dtype_names = {APF_F32, {"f32", "f64"}};
 static const names simd_names = {APF_SIMD_AUTO, {"auto", "base", "avx2", "avx512"}};
-static const names backend_names = {APF_CPU, {"cpu"}};
+static const names backend_names = {APF_CPU, {"cpu", "cuda"}};
 static const names frame_names = {0, {"T"}};
+
+/** Those that effect_step.c knows. */
+static names step_names(void)
+{
+  names all = {0};
+  for (int i = 0; i < BENCH_STEPS; i++) all.names[i] = bench_step_name(i);
+  return all;
+}
 
 const char *bench_operator_name(int op)
 {
@@ -122,26 +140,43 @@ static void set_defaults(bench_options *o)
 {
   const bench_list zero = {1, {0}};
   memset(o, 0, sizeof *o);
-  o->op = o->F = o->threads = zero;
+  o->op = o->F = o->threads = o->backend = zero;
   o->simd = (bench_list){1, {APF_SIMD_AUTO}};
-  o->dtype = (bench_list){1, {APF_F32}};
   o->pass = (bench_list){1, {BENCH_BOTH}};
-  o->B = (bench_list){1, {32}};
-  o->T = (bench_list){1, {65536}};
   o->M = (bench_list){1, {2}};
+  o->window = (bench_list){1, {1024}};
   o->repeats = 21;
 }
 
 int bench_parse(int argc, char **argv, bench_options *o)
 {
-  enum { OP, PASS, DTYPE, B, T, F, M, THREADS, SIMD, BACKEND, REPEATS, JSON, COMMIT, HELP };
+  enum {
+    OP,
+    STEP,
+    PASS,
+    DTYPE,
+    B,
+    T,
+    F,
+    M,
+    WINDOW,
+    THREADS,
+    SIMD,
+    BACKEND,
+    REPEATS,
+    JSON,
+    COMMIT,
+    HELP
+  };
   static const struct option known[] = {{"op", 1, NULL, OP},
+                                        {"step", 1, NULL, STEP},
                                         {"pass", 1, NULL, PASS},
                                         {"dtype", 1, NULL, DTYPE},
                                         {"B", 1, NULL, B},
                                         {"T", 1, NULL, T},
                                         {"F", 1, NULL, F},
                                         {"M", 1, NULL, M},
+                                        {"window", 1, NULL, WINDOW},
                                         {"threads", 1, NULL, THREADS},
                                         {"simd", 1, NULL, SIMD},
                                         {"backend", 1, NULL, BACKEND},
@@ -151,6 +186,7 @@ int bench_parse(int argc, char **argv, bench_options *o)
                                         {"help", 0, NULL, HELP},
                                         {0}};
   const int64_t many = (int64_t)1 << 40;
+  const names steps = step_names();
   set_defaults(o);
   int which;
   while ((which = getopt_long(argc, argv, "h", known, NULL)) != -1) {
@@ -158,15 +194,17 @@ int bench_parse(int argc, char **argv, bench_options *o)
     bool ok = true;
     switch (which) {
       case OP: ok = parse_list("op", optarg, &operator_names, 1, 0, &o->op); break;
+      case STEP: ok = parse_list("step", optarg, &steps, 1, 0, &o->step); break;
       case PASS: ok = parse_list("pass", optarg, &pass_names, 1, 0, &o->pass); break;
       case DTYPE: ok = parse_list("dtype", optarg, &dtype_names, 1, 0, &o->dtype); break;
       case B: ok = parse_list("B", optarg, NULL, 1, many, &o->B); break;
       case T: ok = parse_list("T", optarg, NULL, 1, many, &o->T); break;
       case F: ok = parse_list("F", optarg, &frame_names, 1, many, &o->F); break;
       case M: ok = parse_list("M", optarg, NULL, 1, APF_MAX_ORDER, &o->M); break;
+      case WINDOW: ok = parse_list("window", optarg, NULL, 64, 65536, &o->window); break;
       case THREADS: ok = parse_list("threads", optarg, NULL, 0, 1024, &o->threads); break;
       case SIMD: ok = parse_list("simd", optarg, &simd_names, 1, 0, &o->simd); break;
-      case BACKEND: ok = parse_list("backend", optarg, &backend_names, 1, 0, &one); break;
+      case BACKEND: ok = parse_list("backend", optarg, &backend_names, 1, 0, &o->backend); break;
       case REPEATS:
         ok = parse_list("repeats", optarg, NULL, 1, 100000, &one);
         o->repeats = (int)one.values[0];

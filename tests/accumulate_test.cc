@@ -18,9 +18,25 @@ TEST_P(Accumulate, AccumulateAddsAlsoToItself)
   }
 }
 
+TEST_P(Accumulate, ArraysMayBeginAnywhere)
+{
+  for (int64_t n : {1, 3, 4, 1000, 1003})
+    for (int64_t offset : {0, 1, 2}) {
+      const auto x = random_values<float>(n + 3, 1), y = random_values<float>(n + 3, 2);
+      Array<float> from(ctx, x), to(ctx, y);
+
+      APF_ASSERT_OK(op::accumulate<float>(ctx, n, from.data() + 1, to.data() + offset));
+
+      auto want = y;
+      for (int64_t i = 0; i < n; i++) want[offset + i] += x[1 + i];
+      EXPECT_EQ(to.values(), want) << n << " at " << offset;
+    }
+}
+
 TEST_P(Accumulate, BadArgumentsAreNamed)
 {
-  double x[4] = {0}, y[4] = {0};
+  Array<double> x_memory(ctx, 4), y_memory(ctx, 4);
+  double *x = x_memory.data(), *y = y_memory.data();
 
   expect_failure(ctx, op::accumulate<double>(ctx, -2, x, y), APF_ERR_ARGUMENT, {"n is -2"});
   expect_failure(ctx, op::accumulate<double>(ctx, 1, nullptr, y), APF_ERR_ARGUMENT, {"x is NULL"});

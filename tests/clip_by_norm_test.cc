@@ -41,6 +41,40 @@ TEST_P(ClipByNorm, SetsHaveTheirOwnNormsAndPaddingHasNone)
   EXPECT_DOUBLE_EQ(clipped[2], 4 / (5 + 1e-6));
 }
 
+TEST_P(ClipByNorm, ManyValuesOfManySetsEqualPlainLoops)
+{
+  for (bool in_runs : {true, false}) {
+    const int64_t N = 20011, S = 37;
+    const auto g = random_values<double>(N, 1);
+    std::vector<int32_t> set(N);
+    for (int64_t i = 0; i < N; i++) /* in runs of any length, or in no order; -1 and 38 are none */
+      set[i] = static_cast<int32_t>(in_runs ? i * i / (N * N / 40) - 1 : i * 7919 % 41 - 2);
+
+    const auto clipped = clip(g, S, set, 3, &norms);
+
+    std::vector<double> want_norms(S), want = g;
+    for (int64_t i = 0; i < N; i++)
+      if (set[i] >= 0 && set[i] < S) want_norms[set[i]] += g[i] * g[i];
+    for (double &norm : want_norms) norm = std::sqrt(norm);
+    for (int64_t i = 0; i < N; i++)
+      if (set[i] >= 0 && set[i] < S) want[i] *= std::min(1.0, 3 / (want_norms[set[i]] + 1e-6));
+    EXPECT_LE(relative_error(norms, want_norms), 1e-14);
+    EXPECT_LE(relative_error(clipped, want), 1e-14);
+  }
+}
+
+TEST_P(ClipByNorm, RepeatsToTheBit)
+{
+  const auto g = random_values<double>(30000, 1);
+  std::vector<double> first, again;
+  const auto clipped = clip(g, 1, {}, 1, &first);
+
+  for (int run = 0; run < 4; run++) {
+    EXPECT_EQ(clip(g, 1, {}, 1, &again), clipped);
+    EXPECT_EQ(again, first);
+  }
+}
+
 TEST_P(ClipByNorm, ASetThatDivergedStandsStill)
 {
   const auto clipped = clip({NAN, 1, 2}, 2, {0, 0, 1}, 10, &norms);

@@ -113,7 +113,8 @@ TEST_P(CompressorApply, ZeroSizesDoNothing)
 
 TEST_P(CompressorApply, BadArgumentsAreNamed)
 {
-  float v[4] = {0};
+  Array<float> v_memory(ctx, 4);
+  float *v = v_memory.data();
 
   expect_failure(ctx, op::compressor_apply_forward<float>(ctx, 1, 1, 4, -1, v, v, v, v),
                  APF_ERR_ARGUMENT, {"apf_compressor_apply_forward_f32", "delay is -1"});

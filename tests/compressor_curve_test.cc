@@ -195,7 +195,8 @@ TEST_P(CompressorCurve, ZeroSizesDoNothing)
 
 TEST_P(CompressorCurve, BadArgumentsAreNamed)
 {
-  float v[4] = {1, 1, 1, 1};
+  Array<float> v_memory(ctx, 4);
+  float *v = v_memory.data();
 
   expect_failure(ctx, op::compressor_curve_forward<float>(ctx, 1, 4, v, nullptr, v, v, v, v),
                  APF_ERR_ARGUMENT, {"apf_compressor_curve_forward_f32", "threshold is NULL"});

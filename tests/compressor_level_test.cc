@@ -68,7 +68,8 @@ TEST_P(CompressorLevel, ZeroSizesDoNothing)
 
 TEST_P(CompressorLevel, BadArgumentsAreNamed)
 {
-  float v[4] = {0};
+  Array<float> v_memory(ctx, 4);
+  float *v = v_memory.data();
 
   expect_failure(ctx, op::compressor_level_forward<float>(ctx, 1, 0, 4, v, v), APF_ERR_ARGUMENT,
                  {"apf_compressor_level_forward_f32", "C is 0", "at least 1"});

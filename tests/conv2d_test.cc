@@ -123,6 +123,28 @@ TEST_P(Conv2d, BackwardEqualsTheDefiningSums)
   }
 }
 
+/* Unfolded, these take more than one piece of CUDA's scratch: of one image, and of several. */
+TEST_P(Conv2d, PiecesOfTheBatchAreOneSum)
+{
+  for (const Shape &s : {Shape{1, 32, 1, 40, 200, 5, 7, 2}, Shape{5, 32, 1, 30, 100, 5, 7, 1}}) {
+    const auto x = random_values<double>(s.inputs(), 1), w = random_values<double>(s.weights(), 2),
+               dy = random_values<double>(s.outputs(), 3);
+    std::vector<double> y(s.outputs());
+    Gradients<double> want = {std::vector<double>(s.inputs()), std::vector<double>(s.weights()),
+                              std::vector<double>(s.O)};
+    APF_EXPECT_OK(reference::conv2d_forward<double>(ctx, s.B, s.I, s.O, s.H, s.W, s.KH, s.KW, s.D,
+                                                    x.data(), w.data(), nullptr, y.data()));
+    APF_EXPECT_OK(reference::conv2d_backward<double>(ctx, s.B, s.I, s.O, s.H, s.W, s.KH, s.KW, s.D,
+                                                     dy.data(), x.data(), w.data(), want.dx.data(),
+                                                     want.dw.data(), want.dbias.data()));
+
+    const auto got = backward<double>(s, dy, x, w, "w");
+
+    EXPECT_LE(relative_error(forward<double>(s, x, w, {}), y), 1e-14) << testing::PrintToString(s);
+    EXPECT_LE(relative_error(got.dw, want.dw), 1e-13) << testing::PrintToString(s);
+  }
+}
+
 TEST_P(Conv2d, AdjointIdentityHolds)
 {
   for (const Shape &s : shapes) {
@@ -215,7 +237,8 @@ TEST_P(Conv2d, EmptyPlanesGiveZeroGradientsOfTheWeights)
 
 TEST_P(Conv2d, BadArgumentsAreNamed)
 {
-  float v[64] = {0};
+  Array<float> memory(ctx, std::vector<float>(64, 0));
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t I, int64_t O, int64_t H, int64_t W, int64_t KH,
                         int64_t KW, int64_t D, const float *x, const float *w, float *y) {
     return op::conv2d_forward<float>(ctx, B, I, O, H, W, KH, KW, D, x, w, nullptr, y);

@@ -58,7 +58,8 @@ TEST_P(CopyStrided, EqualsNestedLoopsOnManyShapes)
 
 TEST_P(CopyStrided, BadArgumentsAreNamed)
 {
-  double x[4] = {0}, y[4] = {0};
+  Array<double> x_memory(ctx, 4), y_memory(ctx, 4);
+  double *x = x_memory.data(), *y = y_memory.data();
   const int64_t size[] = {2}, huge[] = {INT64_MAX, 3}, bad[] = {-1}, one[] = {1, 1}, zero[] = {0};
 
   expect_failure(ctx, op::copy_strided<double>(ctx, 7, size, one, one, x, y), APF_ERR_ARGUMENT,

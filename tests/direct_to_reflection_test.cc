@@ -135,7 +135,8 @@ TEST_P(DirectToReflection, OutputMayReplaceInput)
 
 TEST_P(DirectToReflection, BadArgumentsAreNamed)
 {
-  float k[4] = {0}, a[4] = {0};
+  Array<float> k_memory(ctx, 4), a_memory(ctx, 4);
+  float *k = k_memory.data(), *a = a_memory.data();
   const auto forward_of = [&](apf_context *c, int64_t N, int64_t M, float *in, float *out) {
     return op::direct_to_reflection_forward<float>(c, N, M, in, out);
   };

@@ -50,6 +50,24 @@ TEST_P(Dropout, MaskIsThatOfTheGenerator)
   }
 }
 
+TEST_P(Dropout, ArraysMayBeginAnywhere)
+{
+  for (int64_t n : {1, 3, 4, 1001}) {
+    const auto x = random_values<float>(n, 1);
+    const auto want = forward<float>(0.5, {1, 2, 3}, x);
+    std::vector<float> shifted(n + 1);
+    std::copy(x.begin(), x.end(), shifted.begin() + 1);
+    Array<float> step(ctx, {3}), in(ctx, shifted), out(ctx, shifted);
+
+    APF_ASSERT_OK(
+        op::dropout_forward<float>(ctx, n, 0.5, 1, 2, step.data(), in.data() + 1, out.data() + 1));
+
+    const auto got = out.values();
+    EXPECT_EQ(std::vector<float>(got.begin() + 1, got.end()), want) << n;
+    EXPECT_EQ(got[0], 0);
+  }
+}
+
 TEST_P(Dropout, DropsTheRateAndKeepsTheMean)
 {
   const int64_t n = 100000;
@@ -94,7 +112,8 @@ TEST_P(Dropout, SeedStreamAndStepChooseTheMask)
 
 TEST_P(Dropout, BadArgumentsAreNamed)
 {
-  float v[4] = {0};
+  Array<float> v_memory(ctx, 4);
+  float *v = v_memory.data();
   const auto call = [&](int64_t n, double rate, const float *step, const float *x, float *y) {
     return op::dropout_forward<float>(ctx, n, rate, 0, 0, step, x, y);
   };

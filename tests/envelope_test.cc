@@ -66,17 +66,19 @@ TEST_P(Envelope, ForwardEqualsThePower)
 
 TEST_P(Envelope, GradientsAgreeWithCentralDifferences)
 {
-  const std::vector<double> duration = {0.005123, 0.02, 0.1}, alpha = {1.5, 3, 0.1};
-  const auto dy = random_values<double>(3 * 700, 1);
+  const std::vector<double> duration = {0.005123, 0.02, 0.1, 0.3}, alpha = {1.5, 3, 0.1, 2};
+  for (int64_t T : {700, 9000}) {
+    const auto dy = random_values<double>(4 * T, 1);
 
-  const auto [dduration, dalpha] = backward<double>(700, 48000, 0.001, dy, duration, alpha);
+    const auto [dduration, dalpha] = backward<double>(T, 48000, 0.001, dy, duration, alpha);
 
-  expect_gradient(
-      [&](const auto &v) { return dot(forward<double>(700, 48000, 0.001, duration, v), dy); },
-      alpha, dalpha);
-  expect_gradient(
-      [&](const auto &v) { return dot(forward<double>(700, 48000, 0.001, v, alpha), dy); },
-      duration, dduration, 1e-6, 1e-9);
+    expect_gradient(
+        [&](const auto &v) { return dot(forward<double>(T, 48000, 0.001, duration, v), dy); },
+        alpha, dalpha);
+    expect_gradient(
+        [&](const auto &v) { return dot(forward<double>(T, 48000, 0.001, v, alpha), dy); },
+        duration, dduration, 1e-6, 1e-9);
+  }
 }
 
 TEST_P(Envelope, AfterTheNoteNothingIsHeardAndNothingIsLearned)
@@ -101,7 +103,8 @@ TEST_P(Envelope, FloatAgreesWithDouble)
 
 TEST_P(Envelope, BadArgumentsAreNamed)
 {
-  float v[4] = {1, 1, 1, 1};
+  Array<float> memory(ctx, std::vector<float>(4, 1));
+  float *const v = memory.data();
   const auto call = [&](int64_t B, int64_t T, double rate, double epsilon, const float *d,
                         const float *a, float *y) {
     return op::envelope_forward<float>(ctx, B, T, rate, epsilon, d, a, y);

@@ -61,6 +61,32 @@ TEST_P(Esr, GradientsMatchCentralDifferencesAndAreOptional)
   EXPECT_EQ(backward(B, R, N, 0.1, dloss, pred, target, false, true).target, g.target);
 }
 
+TEST_P(Esr, LongRowsHaveTheGradientsOfTheEquation)
+{
+  const int64_t B = 4, R = 2, N = 20011;
+  const auto pred = random_values<double>(B * N, 1), target = random_values<double>(R * N, 2);
+  const auto dloss = random_values<double>(B, 3);
+
+  const auto g = backward(B, R, N, 0.1, dloss, pred, target);
+
+  std::vector<double> dpred(B * N), dtarget(R * N);
+  for (int64_t b = 0; b < B; b++) {
+    double error = 0, signal = 0.1;
+    for (int64_t t = 0; t < N; t++) {
+      const double s = target[b % R * N + t], e = pred[b * N + t] - s;
+      error += e * e;
+      signal += s * s;
+    }
+    for (int64_t t = 0; t < N; t++) {
+      const double s = target[b % R * N + t], scale = 2 * dloss[b] / signal;
+      dpred[b * N + t] = scale * (pred[b * N + t] - s);
+      dtarget[b % R * N + t] -= dpred[b * N + t] + scale * error / signal * s;
+    }
+  }
+  EXPECT_LE(relative_error(g.pred, dpred), 1e-12);
+  EXPECT_LE(relative_error(g.target, dtarget), 1e-12);
+}
+
 TEST_P(Esr, LongRowsInFloatAreSummedInDouble)
 {
   const int64_t N = 1000003;
@@ -94,7 +120,8 @@ TEST_P(Esr, ZeroSizesAreValid)
 
 TEST_P(Esr, BadArgumentsAreNamed)
 {
-  double x[8] = {0}, y[8] = {0};
+  Array<double> x_memory(ctx, 8), y_memory(ctx, 8);
+  double *x = x_memory.data(), *y = y_memory.data();
 
   expect_failure(ctx, op::esr_forward<double>(ctx, 4, 3, 2, 0, x, x, y, nullptr), APF_ERR_ARGUMENT,
                  {"apf_esr_forward_f64", "R is 3", "divisor of B = 4"});

@@ -144,9 +144,10 @@ TEST_P(Fir, WorkedExample)
 
 TEST_P(Fir, FastKernelEqualsReference)
 {
-  for (int64_t B : {1, 3, 31})
+  using Sizes = std::vector<int64_t>;
+  for (int64_t B : is_emulated(ctx) ? Sizes{3} : Sizes{1, 3, 31})
     for (const Shape &shape : kShapes)
-      for (int64_t K : {1, 2, 3, 4, 5, 7, 8, 17}) {
+      for (int64_t K : is_emulated(ctx) ? Sizes{1, 2, 5, 17} : Sizes{1, 2, 3, 4, 5, 7, 8, 17}) {
         expect_reference<float>(B, shape, K, 2e-6);
         if (B == 3) expect_reference<double>(B, shape, K, 1e-13);
       }
@@ -156,8 +157,13 @@ TEST_P(Fir, FastKernelEqualsReference)
 
 TEST_P(Fir, SequencesDividedAmongThreadsEqualReference)
 {
-  for (const Shape &shape : {Shape{50000, 50000}, Shape{50001, 1}, Shape{50003, 2}, Shape{50001, 5},
-                             Shape{65537, 1025}, Shape{50001, 40000}})
+  using Shapes = std::vector<Shape>;
+  const Shapes small = {{2500, 2500}, {2501, 1}, {2503, 2}, {2501, 5}, {4097, 65}, {2501, 2000}};
+  for (const Shape &shape :
+       is_emulated(ctx)
+           ? small
+           : Shapes{
+                 {50000, 50000}, {50001, 1}, {50003, 2}, {50001, 5}, {65537, 1025}, {50001, 40000}})
     for (int64_t K : {1, 3, 7}) {
       expect_reference<float>(1, shape, K, 2e-6);
       /* The reference rounds positions among many frames. */
@@ -176,7 +182,8 @@ TEST_P(Fir, OneTapIsAGain)
 
 TEST_P(Fir, InterpolatedTapsEqualInterpolateThenFilter)
 {
-  for (int64_t K : {1, 3, 5, 7, 17})
+  using Sizes = std::vector<int64_t>;
+  for (int64_t K : is_emulated(ctx) ? Sizes{3} : Sizes{1, 3, 5, 7, 17})
     for (int64_t F : {2, 9, 40, 600})
       for (int64_t T : {1, 2, 100, 500}) {
         if (F == T) continue;
@@ -202,9 +209,10 @@ TEST_P(Fir, InterpolatedTapsEqualInterpolateThenFilter)
 
 TEST_P(Fir, BackwardIsTheAdjointOfForwardMode)
 {
-  for (int64_t B : {1, 3})
+  using Sizes = std::vector<int64_t>;
+  for (int64_t B : is_emulated(ctx) ? Sizes{3} : Sizes{1, 3})
     for (const Shape &shape : kShapes)
-      for (int64_t K : {1, 2, 3, 7, 16, 33}) {
+      for (int64_t K : is_emulated(ctx) ? Sizes{2, 33} : Sizes{1, 2, 3, 7, 16, 33}) {
         expect_adjoint<double>(B, shape, K, 1e-13);
         if (B == 3) expect_adjoint<float>(B, shape, K, 1e-5);
       }
@@ -301,7 +309,8 @@ TEST_P(Fir, NoSamplesPassTheStateThrough)
 
 TEST_P(Fir, BadArgumentsAreNamed)
 {
-  float x[4] = {0}, b[4] = {0}, y[4] = {0};
+  Array<float> memory(ctx, 12);
+  float *const x = memory.data(), *const b = x + 4, *const y = b + 4;
   const auto forward_of = [&](apf_context *c, int64_t B, int64_t T, int64_t F, int64_t K, float *in,
                               float *taps, float *out) {
     return op::fir_forward<float>(c, B, T, F, K, in, taps, nullptr, out, nullptr);

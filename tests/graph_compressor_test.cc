@@ -69,7 +69,7 @@ TEST_P(GraphCompressor, MistakesAreNamed)
 
   EXPECT_NE(message([](apf_graph *g, apf_var x) {
               return apf_one_pole(g, x, apf_graph_input(g, "c", APF_SHAPE(4)), APF_NO_VAR);
-            }).find("c is [4], whose leading axes do not broadcast to [2,3]"),
+            }).find("c is [4] and does not broadcast to the leading axes [2,3]"),
             std::string::npos);
   EXPECT_NE(message([](apf_graph *g, apf_var) {
               return apf_compressor_level(g, apf_graph_input(g, "mono", APF_SHAPE(5)));

@@ -127,7 +127,8 @@ TEST_P(Istft, NoSamplesDoNothing)
 
 TEST_P(Istft, BadArgumentsAreNamed)
 {
-  float x[8] = {0}, X[64] = {0};
+  Array<float> signal(ctx, 8), result(ctx, 64);
+  float *const x = signal.data(), *const X = result.data();
 
   expect_failure(ctx, op::istft_forward<float>(ctx, 1, 8, 4, 4, 3, X, x), APF_ERR_ARGUMENT,
                  {"apf_istft_forward_f32", "hop is 3", "window / 2 = 2"});

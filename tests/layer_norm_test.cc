@@ -107,7 +107,8 @@ TEST_P(LayerNorm, ScaleIsOptionalAndOutputMayReplaceInput)
 
 TEST_P(LayerNorm, BadArgumentsAreNamed)
 {
-  float v[16] = {0};
+  Array<float> v_memory(ctx, 16);
+  float *v = v_memory.data();
   const char *name = "apf_layer_norm_forward_f32";
   const auto call = [&](int64_t R, int64_t N, double epsilon, const float *x, float *y) {
     return op::layer_norm_forward<float>(ctx, R, N, epsilon, x, y, nullptr);

@@ -6,9 +6,10 @@ struct Shape {
   int64_t G, N, I, O;
 };
 
-/* One row, one column, sizes around the blocks of the kernel. */
-const std::vector<Shape> shapes = {{1, 1, 1, 1},  {3, 1, 5, 2},     {1, 33, 64, 65},
-                                   {2, 31, 3, 8}, {1, 1025, 7, 31}, {1, 2048, 2, 130}};
+/* One row, one column, sizes around the blocks of the kernels, sums over n in several parts. */
+const std::vector<Shape> shapes = {{1, 1, 1, 1},     {3, 1, 5, 2},     {1, 33, 64, 65},
+                                   {2, 31, 3, 8},    {1, 1025, 7, 31}, {1, 2048, 2, 130},
+                                   {700, 3, 1, 200}, {1, 70001, 1, 33}};
 
 template <class T>
 struct Gradients {
@@ -166,7 +167,8 @@ TEST_P(Linear, NoRowsGiveZeroGradientsOfTheParameters)
 
 TEST_P(Linear, BadArgumentsAreNamed)
 {
-  float v[16] = {0};
+  Array<float> memory(ctx, std::vector<float>(16, 0));
+  float *const v = memory.data();
   const char *name = "apf_linear_forward_f32";
   const auto call = [&](int64_t G, int64_t N, int64_t I, int64_t O, const float *x, const float *w,
                         float *y) {

@@ -116,7 +116,8 @@ TEST_P(LogMel, FloatAgreesWithDouble)
 
 TEST_P(LogMel, BadArgumentsAreNamed)
 {
-  float x[8] = {0}, y[64] = {0};
+  Array<float> signal(ctx, 8), result(ctx, 64);
+  float *const x = signal.data(), *const y = result.data();
   const auto call = [&](int64_t B, int64_t T, int64_t n_mels, double rate, double low, double high,
                         double eps, int offset, const float *in, float *out) {
     return op::log_mel_forward<float>(ctx, B, T, 4, 4, 2, n_mels, rate, low, high, eps, offset, in,

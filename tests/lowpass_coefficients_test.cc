@@ -89,7 +89,8 @@ TEST_P(LowpassCoefficients, FloatAgreesWithDouble)
 
 TEST_P(LowpassCoefficients, BadArgumentsAreNamed)
 {
-  float v[4] = {1, 1, 1, 1};
+  Array<float> memory(ctx, std::vector<float>(4, 1));
+  float *const v = memory.data();
   const auto call = [&](int64_t n, double scale, const float *w, const float *q, float *a,
                         float *b) {
     return op::lowpass_coefficients_forward<float>(ctx, n, scale, w, q, a, b);

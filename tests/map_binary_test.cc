@@ -197,7 +197,8 @@ TEST_P(MapBinary, ZeroSizesGiveZeroGradients)
 
 TEST_P(MapBinary, BadArgumentsAreNamed)
 {
-  double x[6] = {0}, y[6] = {0};
+  Array<double> x_memory(ctx, 6), y_memory(ctx, 6);
+  double *x = x_memory.data(), *y = y_memory.data();
   const int64_t two[] = {2}, three[] = {3}, huge[] = {INT64_MAX, 1}, wide[] = {1, 4};
 
   expect_failure(ctx, op::map_binary_forward<double>(ctx, 6, 1, two, two, x, x, y),

@@ -175,7 +175,8 @@ TEST_P(MapUnary, NotANumberStaysOne)
 
 TEST_P(MapUnary, BadArgumentsAreNamed)
 {
-  double x[2] = {0}, y[2] = {0};
+  Array<double> x_memory(ctx, 2), y_memory(ctx, 2);
+  double *x = x_memory.data(), *y = y_memory.data();
 
   expect_failure(ctx, op::map_unary_forward<double>(ctx, 99, 1, 0, 0, x, y), APF_ERR_ARGUMENT,
                  {"apf_map_unary_forward_f64", "map is 99"});

@@ -59,7 +59,8 @@ TEST_P(MaxPool, AdjointIdentityAndCentralDifferencesHold)
 
 TEST_P(MaxPool, BadArgumentsAreNamed)
 {
-  float v[16] = {0};
+  Array<float> v_memory(ctx, 16);
+  float *v = v_memory.data();
   const char *name = "apf_max_pool_forward_f32";
   const auto call = [&](int64_t B, int64_t H, int64_t W, int64_t P, const float *x, float *y) {
     return op::max_pool_forward<float>(ctx, B, H, W, P, x, y);

@@ -225,7 +225,8 @@ TEST_P(OnePole, NoSamplesPassTheStateOn)
 
 TEST_P(OnePole, BadArgumentsAreNamed)
 {
-  float v[4] = {0};
+  Array<float> memory(ctx, 4);
+  float *const v = memory.data();
 
   expect_failure(ctx, op::one_pole_forward<float>(ctx, 1, 4, nullptr, v, v, v, v), APF_ERR_ARGUMENT,
                  {"apf_one_pole_forward_f32", "x is NULL"});

@@ -120,6 +120,81 @@ TEST_P(Optimizer, ASetThatDivergesLeavesTheOthersAlone)
   expect_failure(ctx, step(), APF_ERR_NOT_FINITE, {"every parameter set"});
 }
 
+TEST_P(Optimizer, ASetThatDivergesKeepsItsParametersDespiteMomentumAndDecay)
+{
+  for (apf_optimizer_kind kind : {APF_SGD, APF_ADAM, APF_ADAMW}) {
+    build(APF_F64, 2);
+    apf_optimizer_options options = apf_optimizer_defaults(kind, 0.1);
+    options.sets = 2;
+    options.momentum = 0.9;
+    options.weight_decay = 0.1;
+    create(options);
+    for (int k = 0; k < 3; k++) APF_ASSERT_OK(step());
+    auto a = get("a");
+    const auto b = get("b");
+    a[0] = INFINITY;
+    APF_ASSERT_OK(apf_graph_set(g, apf_graph_find(g, "a"), a.data()));
+
+    APF_ASSERT_OK(step());
+
+    EXPECT_EQ(get("a")[1], a[1]) << "kind " << kind;
+    EXPECT_EQ(get("b")[0], b[0]) << "kind " << kind;
+    EXPECT_NE(get("a")[2], a[2]) << "kind " << kind;
+    EXPECT_NE(get("b")[1], b[1]) << "kind " << kind;
+    apf_graph_destroy(g);
+  }
+  g = nullptr;
+}
+
+TEST_P(Optimizer, AStepThatFailsChangesNothing)
+{
+  for (apf_optimizer_kind kind : {APF_SGD, APF_ADAM, APF_ADAMW}) {
+    build(APF_F64, 1);
+    apf_optimizer_options options = apf_optimizer_defaults(kind, 0.1);
+    options.momentum = 0.9;
+    options.weight_decay = 0.1;
+    create(options);
+    for (int k = 0; k < 3; k++) APF_ASSERT_OK(step());
+    const double values[] = {1, NAN};
+    APF_ASSERT_OK(apf_graph_set(g, apf_graph_find(g, "a"), values));
+    const auto b = get("b");
+    std::vector<double> before(apf_optimizer_state_count(optimizer)), after(before.size());
+    APF_ASSERT_OK(apf_optimizer_get_state(optimizer, before.data()));
+
+    expect_failure(ctx, step(), APF_ERR_NOT_FINITE, {"norm nan"});
+
+    APF_ASSERT_OK(apf_optimizer_get_state(optimizer, after.data()));
+    EXPECT_EQ(after, before) << "kind " << kind;
+    EXPECT_EQ(get("a")[0], values[0]) << "kind " << kind;
+    EXPECT_EQ(get("b"), b) << "kind " << kind;
+    apf_graph_destroy(g);
+  }
+  g = nullptr;
+}
+
+TEST_P(Optimizer, TheNumbersOfAStepAreThoseOfItsPreparation)
+{
+  build(APF_F64, 1);
+  apf_optimizer_options options = apf_optimizer_defaults(APF_SGD, 1);
+  options.learning_rate_end = 0.5;
+  options.steps = 2;
+  create(options);
+  const double slope[] = {2 * (0 - 1), 2 * (0 + 2)};
+
+  for (double rate : {1.0, 0.5}) {
+    const double zero[] = {0, 0};
+    APF_ASSERT_OK(apf_graph_set(g, apf_graph_find(g, "a"), zero));
+    APF_ASSERT_OK(apf_graph_set(g, apf_graph_find(g, "b"), zero));
+    APF_ASSERT_OK(apf_optimizer_prepare(optimizer));
+    APF_ASSERT_OK(apf_graph_forward(g));
+    APF_ASSERT_OK(apf_graph_backward(g));
+    APF_ASSERT_OK(apf_optimizer_enqueue(optimizer));
+    APF_ASSERT_OK(apf_optimizer_finish(optimizer));
+
+    EXPECT_EQ(get("a"), (std::vector<double>{-rate * slope[0], -rate * slope[1]}));
+  }
+}
+
 TEST_P(Optimizer, RestoredStateContinuesBitForBit)
 {
   for (apf_dtype dtype : {APF_F32, APF_F64}) {

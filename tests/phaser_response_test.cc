@@ -162,7 +162,8 @@ TEST_P(PhaserResponse, NoFramesHaveZeroGradients)
 
 TEST_P(PhaserResponse, BadArgumentsAreNamed)
 {
-  float v[64] = {0};
+  Array<float> memory(ctx, 64);
+  float *const v = memory.data();
   float *const n = nullptr;
   const auto call = [&](int64_t B, int64_t F, int64_t n_fft, float *X, float *p, float *g1,
                         float *g2, float *b, float *a, float *Y) {

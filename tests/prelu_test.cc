@@ -91,7 +91,8 @@ TEST_P(Prelu, FloatAgreesWithDouble)
 
 TEST_P(Prelu, BadArgumentsAreNamed)
 {
-  float v[16] = {0};
+  Array<float> v_memory(ctx, 16);
+  float *v = v_memory.data();
   const char *name = "apf_prelu_forward_f32";
   const auto call = [&](int64_t B, int64_t C, int64_t N, const float *x, const float *a, float *y) {
     return op::prelu_forward<float>(ctx, B, C, N, x, a, y);

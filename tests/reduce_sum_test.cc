@@ -109,6 +109,16 @@ TEST_P(ReduceSum, DoesNotDependOnTheNumberOfThreads)
   apf_context_destroy(other);
 }
 
+TEST_P(ReduceSum, RepeatsToTheBit)
+{
+  for (const Case &c : kCases) {
+    const auto x = random_values<double>(count(c.x), 1);
+    const auto y = forward(c, 1, x);
+
+    for (int run = 0; run < 4; run++) EXPECT_EQ(forward(c, 1, x), y);
+  }
+}
+
 TEST_P(ReduceSum, FloatIsSummedInDouble)
 {
   const Case c = {{1000003}, {1}};
@@ -126,7 +136,8 @@ TEST_P(ReduceSum, TheSumOfNothingIsZero)
 
 TEST_P(ReduceSum, BadArgumentsAreNamed)
 {
-  double x[6] = {0}, y[6] = {0};
+  Array<double> x_memory(ctx, 6), y_memory(ctx, 6);
+  double *x = x_memory.data(), *y = y_memory.data();
   const int64_t six[] = {6}, two[] = {2}, one[] = {1};
 
   expect_failure(ctx, op::reduce_sum_forward<double>(ctx, 1, six, two, 1, x, y), APF_ERR_ARGUMENT,

@@ -121,7 +121,8 @@ TEST_P(ReflectionToDirect, OutputMayReplaceInput)
 
 TEST_P(ReflectionToDirect, BadArgumentsAreNamed)
 {
-  float k[4] = {0}, a[4] = {0};
+  Array<float> k_memory(ctx, 4), a_memory(ctx, 4);
+  float *k = k_memory.data(), *a = a_memory.data();
   const auto forward_of = [&](apf_context *c, int64_t N, int64_t M, float *in, float *out) {
     return op::reflection_to_direct_forward<float>(c, N, M, in, out);
   };

@@ -166,7 +166,8 @@ TEST_P(StftFilter, NoSamplesHaveZeroGradients)
 
 TEST_P(StftFilter, BadArgumentsAreNamed)
 {
-  float v[64] = {0};
+  Array<float> memory(ctx, 64);
+  float *const v = memory.data();
   float *const n = nullptr;
   const auto call = [&](int64_t B, int64_t n_fft, int64_t hop, int64_t Kb, int64_t Ka, float *x,
                         float *b, float *a, float *y) {

@@ -167,7 +167,8 @@ TEST_P(StftLoss, FloatAgreesWithDouble)
 
 TEST_P(StftLoss, BadArgumentsAreNamed)
 {
-  float v[64] = {0};
+  Array<float> memory(ctx, 64);
+  float *const v = memory.data();
   float *const n = nullptr;
   const auto call = [&](int64_t P, int64_t B, int64_t T, int shared, int64_t n_mels, double rate,
                         float *pred, float *target, float *loss, float *parts) {

@@ -161,7 +161,8 @@ TEST_P(StftPhaser, NoSamplesHaveZeroGradients)
 
 TEST_P(StftPhaser, BadArgumentsAreNamed)
 {
-  float v[64] = {0};
+  Array<float> memory(ctx, 64);
+  float *const v = memory.data();
   float *const n = nullptr;
   const auto call = [&](int64_t B, int64_t n_fft, int64_t hop, float *x, float *p, float *g1,
                         float *g2, float *b, float *a, float *y) {

@@ -16,12 +16,13 @@ std::ostream &operator<<(std::ostream &os, const Shape &s)
 }
 
 /** Signals shorter than the window, ends that fall between frames, odd windows, gaps between
- * frames, many rows, lengths with a large prime factor. */
+ * frames, many rows, lengths with a large prime factor, a last frame centred behind the end. */
 const Shape kShapes[] = {
-    {1, 1, 8, 8, 2, 0},        {1, 100, 32, 32, 8, 0},   {2, 100, 32, 32, 8, 1},
-    {3, 77, 32, 20, 5, 0},     {3, 77, 32, 21, 5, 1},    {1, 64, 16, 7, 16, 0},
-    {33, 50, 16, 16, 4, 0},    {1, 3000, 64, 64, 16, 1}, {1, 9, 16, 16, 3, 1},
-    {2, 200, 202, 150, 50, 0}, {2, 64, 2, 1, 3, 0},      {1, 17, 30, 30, 40, 1},
+    {1, 1, 8, 8, 2, 0},           {1, 100, 32, 32, 8, 0},   {2, 100, 32, 32, 8, 1},
+    {3, 77, 32, 20, 5, 0},        {3, 77, 32, 21, 5, 1},    {1, 64, 16, 7, 16, 0},
+    {33, 50, 16, 16, 4, 0},       {1, 3000, 64, 64, 16, 1}, {1, 9, 16, 16, 3, 1},
+    {2, 200, 202, 150, 50, 0},    {2, 64, 2, 1, 3, 0},      {1, 17, 30, 30, 40, 1},
+    {1, 700, 1200, 1000, 100, 1},
 };
 
 std::vector<double> naive(const Shape &s, const std::vector<double> &x)
@@ -117,7 +118,8 @@ TEST_P(Stft, NoSamplesAreOneFrameOfZeros)
 
 TEST_P(Stft, BadArgumentsAreNamed)
 {
-  float x[8] = {0}, X[64] = {0};
+  Array<float> signal(ctx, 8), result(ctx, 64);
+  float *const x = signal.data(), *const X = result.data();
   const auto call = [&](int64_t B, int64_t T, int64_t n_fft, int64_t window, int64_t hop,
                         int reflect, const float *in, float *out) {
     return op::stft_forward<float>(ctx, B, T, n_fft, window, hop, reflect, in, out);
@@ -141,4 +143,18 @@ TEST_P(Stft, BadArgumentsAreNamed)
                  {"dX is NULL"});
   expect_failure(nullptr, op::stft_forward<float>(nullptr, 1, 8, 4, 4, 2, 0, x, X),
                  APF_ERR_ARGUMENT, {"ctx is NULL"});
+}
+
+class StftOnCuda : public OnEveryBackend {};
+APF_ON_CUDA(StftOnCuda);
+
+TEST_P(StftOnCuda, SpectraThatNoPairIsAlignedToAreNamed)
+{
+  Array<double> x(ctx, 8), X(ctx, 64);
+  double *const odd = X.data() + 1;
+
+  expect_failure(ctx, op::stft_forward<double>(ctx, 1, 8, 4, 4, 2, 0, x.data(), odd),
+                 APF_ERR_ARGUMENT, {"stft_forward", "X is not aligned to 16 bytes"});
+  expect_failure(ctx, op::stft_backward<double>(ctx, 1, 8, 4, 4, 2, 0, odd, x.data()),
+                 APF_ERR_ARGUMENT, {"stft_backward", "dX is not aligned to 16 bytes"});
 }

@@ -180,13 +180,12 @@ TEST_F(SynthTrain, NamesOfFilesSayPitchAndLength)
 
 TEST_F(SynthTrain, NotesAreDividedBySeedWithoutOverlap)
 {
-  apf_train_config config = {};
-  config.input = options.input, config.notes = options.notes, config.excerpt = 0.1;
+  const apf_note_source source = {options.input, options.notes, 0.1, false};
   std::vector<std::string> orders[2];
   for (int seed = 0; seed < 2; seed++) {
     apf_note_set set;
-    config.split_seed = static_cast<uint64_t>(seed);
-    APF_ASSERT_OK(apf_notes_read(ctx, &config, &set));
+    APF_ASSERT_OK(apf_notes_read(ctx, &source, &set));
+    APF_ASSERT_OK(apf_notes_divide(ctx, source.input, static_cast<uint64_t>(seed), &set));
     EXPECT_EQ(std::vector<int64_t>(set.first, set.first + 4), (std::vector<int64_t>{0, 6, 8, 10}));
     for (int64_t i = 0; i < set.count; i++) {
       orders[seed].push_back(set.notes[i].name);
@@ -238,6 +237,7 @@ TEST_F(SynthTrain, BrokenFilesAreNamedAndSkippedOnlyWhenAskedTo)
   expect_refusal(APF_ERR_FORMAT, {"bad__40__100__x.wav"});
   options.skip_bad = 1;
   APF_EXPECT_OK(train());
+  EXPECT_EQ(result.skipped, 1);
 }
 
 TEST_F(SynthTrain, RefusesFilesShorterThanTheExcerpt)
@@ -266,6 +266,24 @@ TEST_F(SynthTrain, RefusesWindowsTooShortForTheirHop)
   settings[1] = "window=48";
   options.set_count = 2;
   expect_refusal(APF_ERR_ARGUMENT, {"window is 48", "64 to 65536"});
+}
+
+/* Notes of 1554 samples are no whole number of hops, windows of 99 neither; one is longer. */
+TEST_F(SynthTrain, FramesNeedNotDivideANote)
+{
+  options.epochs = 1;
+  options.excerpt = 0.0971;
+  for (const char *window : {"window=99", "window=100", "window=4096"}) {
+    settings[1] = "variant=fs", settings[2] = window;
+    options.set_count = 3;
+    options.out = (out = (dir / window).string()).c_str();
+    APF_ASSERT_OK(train());
+    EXPECT_TRUE(std::isfinite(result.after.mss)) << window;
+    apf_audio rendered;
+    APF_ASSERT_OK(apf_audio_read(ctx, (out + "/valid.wav").c_str(), 0, -1, &rendered));
+    EXPECT_EQ(rendered.frames, 2 * 1554) << window;
+    apf_audio_free(&rendered);
+  }
 }
 
 TEST_F(SynthTrain, RefusesATarget)
@@ -305,4 +323,51 @@ TEST_F(SynthTrain, RendersNoRecordings)
   expect_failure(ctx, apf_model_render(ctx, model, 1, 2000, 0, x.data(), x.data()),
                  APF_ERR_ARGUMENT, {"renders notes"});
   apf_model_destroy(model);
+}
+
+TEST_F(SynthTrain, RenderingNotesRefusesWhatItCannotUse)
+{
+  apf_model *model = nullptr, *compressor = nullptr;
+  APF_ASSERT_OK(apf_model_create(ctx, "synth", kRate, &model));
+  APF_ASSERT_OK(apf_model_create(ctx, "compressor", kRate, &compressor));
+  apf_notes_options o;
+  apf_notes_options_init(&o);
+  EXPECT_EQ(o.excerpt, 0.125);
+  const auto render = [&](const apf_model *m) { return apf_render_notes(ctx, m, &o, nullptr); };
+
+  expect_failure(ctx, render(nullptr), APF_ERR_ARGUMENT, {"model is NULL"});
+  expect_failure(ctx, render(compressor), APF_ERR_ARGUMENT, {"compressor takes no notes"});
+  expect_failure(ctx, apf_render_notes(ctx, model, nullptr, nullptr), APF_ERR_ARGUMENT,
+                 {"options is NULL"});
+  expect_failure(ctx, render(model), APF_ERR_ARGUMENT, {"input is NULL"});
+  o.input = options.input, o.notes = options.notes;
+  expect_failure(ctx, render(model), APF_ERR_ARGUMENT, {"out is NULL"});
+  o.out = out.c_str();
+  o.excerpt = NAN;
+  expect_failure(ctx, render(model), APF_ERR_ARGUMENT, {"excerpt is nan s"});
+  o.excerpt = 0.1;
+  o.struct_size = 1;
+  expect_failure(ctx, render(model), APF_ERR_ARGUMENT, {"apf_notes_options_init"});
+  EXPECT_FALSE(fs::exists(out));
+  apf_model_destroy(model);
+  apf_model_destroy(compressor);
+}
+
+/* What a compressor and a phaser become when filtering by recursion is asked for. */
+TEST_F(SynthTrain, RecursionTakesThePlaceOfFrames)
+{
+  for (const auto &[effect, variant, twin] :
+       {std::tuple("compressor", "fs", "simple"), std::tuple("compressor", "td", "td"),
+        std::tuple("phaser", "fs", "td"), std::tuple("synth", "fs", "td")}) {
+    apf_model *model = nullptr;
+    APF_ASSERT_OK(apf_model_create(ctx, effect, kRate, &model));
+    APF_ASSERT_OK(apf_model_set_text(ctx, model, "variant", variant));
+    APF_ASSERT_OK(apf_model_use_recursion(ctx, model));
+    std::string found;
+    for (int i = 0; i < apf_model_option_count(model); i++)
+      if (std::string(apf_model_option_info(model, i)->name) == "variant")
+        found = apf_model_option(model, i);
+    EXPECT_EQ(found, twin) << effect << " " << variant;
+    apf_model_destroy(model);
+  }
 }

@@ -63,7 +63,8 @@ TEST_P(TriangleCoefficients, FloatAgreesWithDouble)
 
 TEST_P(TriangleCoefficients, BadArgumentsAreNamed)
 {
-  float v[4] = {0};
+  Array<float> memory(ctx, std::vector<float>(4, 0));
+  float *const v = memory.data();
   const auto call = [&](int64_t n, double scale, const float *logits, float *a) {
     return op::triangle_coefficients_forward<float>(ctx, n, scale, logits, a);
   };

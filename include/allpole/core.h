@@ -104,11 +104,35 @@ APF_API const char *apf_status_string(apf_status status);
 
 APF_API apf_backend apf_context_backend(const apf_context *ctx);
 APF_API int apf_context_threads(const apf_context *ctx);
-/** "base", "avx2" or "avx512": what the CPU kernels of this context use. */
+/** "base", "avx2" or "avx512": what the CPU kernels of this context use; "cuda". */
 APF_API const char *apf_context_simd(const apf_context *ctx);
+/** Where it runs, for reports: "avx512 kernels, 2 threads", or the GPU's name, number, compute
+ *  capability, driver and CUDA versions. Lives as long as ctx. */
+APF_API const char *apf_context_description(const apf_context *ctx);
 
 /** Waits until everything that was enqueued is done, and reports errors that surfaced meanwhile. */
 APF_API APF_MUST_CHECK apf_status apf_synchronize(apf_context *ctx);
+
+/* --- memory of the backend ----------------------------------------------------------------------
+ */
+/* Operators read and write the memory of the context's backend: any host memory on the CPU, memory
+ * of the context's own device on CUDA (cudaMalloc, a framework's tensors, or these functions, which
+ * spare a program that runs on either backend the CUDA headers). Operators refuse host memory and
+ * memory of another device on a CUDA context. */
+
+/** `bytes` of uninitialised memory, 64-byte aligned; APF_ERR_MEMORY. To be released with a context
+ *  of the same backend and device. Waits for the device, so not for inner loops. */
+APF_API APF_MUST_CHECK apf_status apf_allocate(apf_context *ctx, size_t bytes, void **out);
+/** NULL is allowed. */
+APF_API void apf_release(apf_context *ctx, void *memory);
+/** Copies from and to the host; the host's memory may be reused when they return. */
+APF_API APF_MUST_CHECK apf_status apf_upload(apf_context *ctx, void *to, const void *from_host,
+                                             size_t bytes);
+APF_API APF_MUST_CHECK apf_status apf_download(apf_context *ctx, void *to_host, const void *from,
+                                               size_t bytes);
+/** Copies within the backend's memory; enqueued like an operator. */
+APF_API APF_MUST_CHECK apf_status apf_copy(apf_context *ctx, void *to, const void *from,
+                                           size_t bytes);
 
 /** "MAJOR.MINOR.PATCH" of the library that runs (the macros are those that were compiled against).
  */

@@ -76,6 +76,15 @@ APF_API int apf_model_sample_rate(const apf_model *model);
 APF_API APF_MUST_CHECK apf_status apf_model_set_sample_rate(apf_context *ctx, apf_model *model,
                                                             int sample_rate);
 
+/** The same parameters, filtered by recursion from now on, whichever way the model was trained.
+ *  APF_ERR_ARGUMENT for a variant without a filter. */
+APF_API APF_MUST_CHECK apf_status apf_model_use_recursion(apf_context *ctx, apf_model *model);
+/** Non-zero: it plays notes (apf_render_notes() in train.h) instead of processing a signal. */
+APF_API int apf_model_takes_notes(const apf_model *model);
+/** What such a model finds out about each note, with its range; NULL outside 0 <= index < count. */
+APF_API int apf_model_note_parameter_count(const apf_model *model);
+APF_API const apf_parameter_info *apf_model_note_parameter_info(const apf_model *model, int index);
+
 APF_API int apf_model_parameter_count(const apf_model *model);
 /** NULL outside 0 <= index < count. */
 APF_API const apf_parameter_info *apf_model_parameter_info(const apf_model *model, int index);

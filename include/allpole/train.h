@@ -2,17 +2,18 @@
  * Training: from a dry/wet pair of recordings to a model, with checkpoints that survive anything.
  *
  * A run is a folder:
- *   config.json         everything that was decided, defaults included; can be given back as
- * `config` metrics.jsonl       one line a step: {"step":1,"loss":...,"valid_esr":...} (synth:
- * valid_mss); no times, so that a resumed run writes the same bytes as one that was never stopped
- * best.safetensors    the model with the lowest validation error last.safetensors    the model of
- * the last step, optimiser and random state, step valid.wav           the validation part as
- * best.safetensors renders it (written at the end) result.json         how it ended: reason, steps,
- * metrics before and after
+ *   config.json         everything that was decided, defaults included; may be given as `config`
+ *   metrics.jsonl       one line a step: {"step":1,"loss":...,"valid_esr":...} (synth: valid_mss);
+ *                       no times, so that a resumed run writes the bytes of one that never stopped
+ *   best.safetensors    the model with the lowest validation error
+ *   last.safetensors    the model of the last step, optimiser and random state, step
+ *   valid.wav           the validation part as best.safetensors renders it, written at the end
+ *   result.json         how it ended: reason, steps, metrics before and after
  */
 #ifndef ALLPOLE_TRAIN_H
 #define ALLPOLE_TRAIN_H
 
+#include <allpole/audio.h>
 #include <allpole/core.h>
 #include <allpole/effects.h>
 
@@ -51,6 +52,33 @@ typedef enum apf_run_part { APF_RUN_VALID = 0, APF_RUN_TEST = 1 } apf_run_part;
 APF_API APF_MUST_CHECK apf_status apf_evaluate_run(apf_context *ctx, const char *folder,
                                                    apf_run_part part, int recursion,
                                                    apf_metrics *out);
+
+/** Initialise with apf_notes_options_init(). */
+typedef struct apf_notes_options {
+  size_t struct_size;
+  const char *input; /**< path of a recording, or of a folder with a file for each note */
+  const char *notes; /**< path of the list, CSV (docs/synth.md); NULL: the folder's names say it */
+  const char *out;   /**< path of the rendering; for a folder, the folder of the renderings */
+  double excerpt;    /**< s of each note that are heard and played (0.125, as the recipe trains) */
+  int skip_bad;      /**< leave out notes that are broken or out of range */
+  apf_audio_format format; /**< of what is written */
+} apf_notes_options;
+
+APF_API void apf_notes_options_init(apf_notes_options *options);
+
+/**
+ * Plays notes again with a model that takes notes. Of a recording with a list the rendering is as
+ * long, the notes at their places and silence elsewhere; of a folder, one WAV file a note, under
+ * the note's name in the folder `out`.
+ * @param skipped how many were left out; may be NULL.
+ * @return APF_OK; APF_ERR_ARGUMENT (a model that takes no notes, notes that are out of range or
+ * past the end of the audio, two that would get the same file); APF_ERR_FILE, APF_ERR_FORMAT;
+ *         APF_ERR_MISMATCH (another sample rate than the model's); APF_ERR_MEMORY; APF_ERR_CUDA.
+ *         Nothing is left half-written.
+ */
+APF_API APF_MUST_CHECK apf_status apf_render_notes(apf_context *ctx, const apf_model *model,
+                                                   const apf_notes_options *options,
+                                                   int64_t *skipped);
 
 /** Initialise with apf_train_options_init(); NULL, 0 and NaN mean: what the recipe says. */
 typedef struct apf_train_options {
@@ -114,6 +142,7 @@ typedef struct apf_train_result {
   int64_t steps;             /**< taken, over all sittings */
   double seconds;            /**< of this sitting */
   apf_metrics before, after; /**< on the validation part: initial and best model */
+  int64_t skipped;           /**< notes that were left out; see skip_bad */
 } apf_train_result;
 
 /**

@@ -59,7 +59,20 @@ typedef struct apf_backend_table {
   apf_status (*copy)(apf_context *ctx, void *to, const void *from, size_t bytes);
   apf_status (*zero)(apf_context *ctx, void *memory, size_t bytes);
   apf_status (*synchronize)(apf_context *ctx);
+  /** Refuses memory that operators of ctx cannot use, naming the argument; NULL: any will do. */
+  apf_status (*check_memory)(apf_context *ctx, const char *function, const char *name,
+                             const void *memory);
   void (*close)(apf_context *ctx);
+
+  /* Recording: what operators enqueue between begin and end is kept instead of run, to be replayed
+   * as one launch. NULL where there is nothing to gain. No allocation, upload or download may
+   * happen in between. end: the recording, whose owner calls forget; abandon: gives up after a
+   * failure in between. */
+  apf_status (*record_begin)(apf_context *ctx);
+  apf_status (*record_end)(apf_context *ctx, void **recording);
+  void (*record_abandon)(apf_context *ctx);
+  apf_status (*replay)(apf_context *ctx, void *recording);
+  void (*forget)(apf_context *ctx, void *recording);
 } apf_backend_table;
 
 /** Each fills ctx->table and ctx->device, or fails with a message in ctx. */

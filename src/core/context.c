@@ -136,6 +136,11 @@ const char *apf_context_simd(const apf_context *ctx)
   return ctx->table->name;
 }
 
+const char *apf_context_description(const apf_context *ctx)
+{
+  return ctx->description;
+}
+
 apf_status apf_synchronize(apf_context *ctx)
 {
   if (!ctx) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "ctx is NULL");
@@ -150,6 +155,7 @@ apf_status apf_workspace(apf_context *ctx, size_t bytes, void **out)
     if (ctx->workspace) ctx->table->release(ctx, ctx->workspace);
     ctx->workspace = larger;
     ctx->workspace_bytes = bytes;
+    ctx->generation++;
   }
   *out = ctx->workspace;
   return APF_OK;

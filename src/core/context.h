@@ -6,7 +6,7 @@
 
 #include "core/backend.h"
 
-enum { APF_MESSAGE_SIZE = 1024 };
+enum { APF_MESSAGE_SIZE = 1024, APF_DESCRIPTION_SIZE = 200 };
 
 struct apf_context {
   const apf_backend_table *table;
@@ -19,6 +19,8 @@ struct apf_context {
   uint64_t draws; /**< random draws made so far: the counter of the next one */
   void *workspace;
   size_t workspace_bytes;
+  uint64_t generation; /**< counts moves of scratch memory, which recorded work would not notice */
+  char description[APF_DESCRIPTION_SIZE]; /**< of where it runs; the backend fills it in */
   char message[APF_MESSAGE_SIZE];
 };
 
@@ -50,6 +52,11 @@ apf_status apf_fail(apf_context *ctx, apf_status status, const char *function, c
  * time.
  */
 apf_status apf_workspace(apf_context *ctx, size_t bytes, void **out);
+
+/** Refuses memory that the backend's operators cannot use (host memory on CUDA), naming the
+ *  argument. NULL passes: whether it is allowed is another question. */
+apf_status apf_check_memory(apf_context *ctx, const char *function, const char *name,
+                            const void *memory);
 
 /** a*b*... of sizes that are >= 0 already; -1 when the product does not fit in int64_t. */
 int64_t apf_product(int n, const int64_t *sizes);

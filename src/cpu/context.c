@@ -1,6 +1,7 @@
 /** Opens the CPU backend: picks the instruction set, provides memory. */
 #include "core/context.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,7 +92,7 @@ static const apf_backend_table *table_for(apf_simd simd)
   return NULL;
 }
 
-apf_status apf_cpu_open(apf_context *ctx, const apf_context_options *options)
+static apf_status choose_table(apf_context *ctx, const apf_context_options *options)
 {
   static const char *const names[] = {"auto", "base", "avx2", "avx512"};
   if (options->simd == APF_SIMD_AUTO) {
@@ -108,5 +109,13 @@ apf_status apf_cpu_open(apf_context *ctx, const apf_context_options *options)
     return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_context_create",
                     "options.simd is %s, which this build or this processor lacks",
                     names[options->simd]);
+  return APF_OK;
+}
+
+apf_status apf_cpu_open(apf_context *ctx, const apf_context_options *options)
+{
+  APF_TRY(choose_table(ctx, options));
+  snprintf(ctx->description, sizeof ctx->description, "%s kernels, %d thread%s", ctx->table->name,
+           ctx->threads, ctx->threads == 1 ? "" : "s");
   return APF_OK;
 }

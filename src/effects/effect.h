@@ -59,6 +59,8 @@ typedef struct apf_effect {
   const apf_option_info *options;
   int option_count;
   bool takes_notes; /**< x holds notes, one a row, and is also the target */
+  const apf_parameter_info *note_parameters; /**< then: what it finds out about each */
+  int note_parameter_count;
 
   /** Adds the tensors that the model's options ask for, with initial values drawn from the seed. */
   apf_status (*initialise)(apf_context *ctx, apf_model *model, uint64_t seed);

@@ -184,6 +184,22 @@ apf_status apf_model_set_sample_rate(apf_context *ctx, apf_model *model, int sam
   return APF_OK;
 }
 
+int apf_model_takes_notes(const apf_model *model)
+{
+  return model && model->effect->takes_notes;
+}
+
+int apf_model_note_parameter_count(const apf_model *model)
+{
+  return model->effect->note_parameter_count;
+}
+
+const apf_parameter_info *apf_model_note_parameter_info(const apf_model *model, int index)
+{
+  if (index < 0 || index >= model->effect->note_parameter_count) return NULL;
+  return &model->effect->note_parameters[index];
+}
+
 int apf_model_parameter_count(const apf_model *model)
 {
   return model->effect->parameter_count;

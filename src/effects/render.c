@@ -2,6 +2,7 @@
 #include "effects/effect.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dty
   *out = NULL;
   if (model->effect->takes_notes)
     return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_model_render",
-                    "a %s renders notes of known pitch and length, not recordings",
+                    "a %s renders notes of known pitch and length, with apf_render_notes()",
                     model->effect->name);
   apf_renderer *r = calloc(1, sizeof *r);
   if (!r) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for a renderer");
@@ -107,6 +108,21 @@ void apf_renderer_destroy(apf_renderer *r)
   apf_graph_destroy(r->graph);
   free(r->signal);
   free(r);
+}
+
+apf_status apf_model_use_recursion(apf_context *ctx, apf_model *model)
+{
+  if (!model) return apf_fail(ctx, APF_ERR_ARGUMENT, __func__, "model is NULL");
+  const char *twin = strcmp(model->effect->name, "compressor") == 0 ? "simple" : "td";
+  for (int i = 0; i < model->effect->option_count; i++) {
+    if (strcmp(model->effect->options[i].name, "variant") != 0) continue;
+    if (strcmp(model->options[i], "lstm") == 0)
+      return apf_fail(ctx, APF_ERR_ARGUMENT, __func__,
+                      "recursion is asked for, but the variant is lstm, which has no filter");
+    if (strcmp(model->options[i], "fs") == 0)
+      snprintf(model->options[i], APF_OPTION_SIZE, "%s", twin);
+  }
+  return APF_OK;
 }
 
 apf_status apf_model_render(apf_context *ctx, const apf_model *model, int64_t channels,

@@ -1,5 +1,6 @@
 #include "effects/synth.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,17 +22,25 @@ static const apf_option_info options[] = {
     {"hidden", "integer", "64", "values that the lstm carries from sample to sample"},
 };
 
-/** The encoder's heads for one number a note, with the ranges that 0 and 1 stand for. */
+/** The encoder's heads for one number a note. */
 enum { OSC_SHAPE, OSC_GAIN, DIST_GAIN, ALPHA, RESONANCE, GLOBALS };
 static const struct {
   const char *head, *output;
-  double low, high;
 } globals[GLOBALS] = {
-    [OSC_SHAPE] = {"osc_shape_0to1", APF_SYNTH_OSC_SHAPE, 0, 1},
-    [OSC_GAIN] = {"osc_gain_0to1", APF_SYNTH_OSC_GAIN, 0.01, 1},
-    [DIST_GAIN] = {"dist_gain_0to1", APF_SYNTH_DIST_GAIN, 0.01, 4},
-    [ALPHA] = {"learned_alpha_0to1", APF_SYNTH_ALPHA, 0.1, 6},
-    [RESONANCE] = {"q_0to1", APF_SYNTH_RESONANCE, 0, 1},
+    [OSC_SHAPE] = {"osc_shape_0to1", APF_SYNTH_OSC_SHAPE},
+    [OSC_GAIN] = {"osc_gain_0to1", APF_SYNTH_OSC_GAIN},
+    [DIST_GAIN] = {"dist_gain_0to1", APF_SYNTH_DIST_GAIN},
+    [ALPHA] = {"learned_alpha_0to1", APF_SYNTH_ALPHA},
+    [RESONANCE] = {"q_0to1", APF_SYNTH_RESONANCE},
+};
+
+static const apf_parameter_info note_parameters[GLOBALS] = {
+    [OSC_SHAPE] = {"osc_shape", "", "of the oscillator: 0 is a square, 1 a saw", 0, 1, NAN},
+    [OSC_GAIN] = {"osc_gain", "", "factor before the filter", 0.01, 1, NAN},
+    [DIST_GAIN] = {"dist_gain", "", "factor into the distortion", 0.01, 4, NAN},
+    [ALPHA] = {"alpha", "", "exponent of the envelope: 1 falls evenly, more falls at once", 0.1, 6,
+               NAN},
+    [RESONANCE] = {"q", "", "of the low-pass", APF_VOICE_LOWEST_Q, APF_VOICE_HIGHEST_Q, NAN},
 };
 
 static double option_number(const apf_model *model, const char *name)
@@ -126,7 +135,8 @@ static apf_status initialise(apf_context *ctx, apf_model *model, uint64_t seed)
 
 static apf_var control(apf_graph *g, const apf_encoder_outputs *out, int i)
 {
-  apf_var v = apf_affine(g, out->global[i], globals[i].high - globals[i].low, globals[i].low);
+  const double low = note_parameters[i].minimum, high = note_parameters[i].maximum;
+  apf_var v = apf_affine(g, out->global[i], high - low, low);
   return apf_graph_output(g, v, globals[i].output);
 }
 
@@ -150,7 +160,7 @@ static apf_voice_controls listen(apf_graph *g, const apf_model *model, apf_var x
   if (reads_curves(model)) {
     apf_var curve = apf_reshape(g, out.temporal, APF_SHAPE(B, F));
     c.cutoff = apf_graph_output(g, curve, APF_SYNTH_CUTOFF);
-    c.resonance = control(g, &out, RESONANCE);
+    c.resonance = apf_graph_output(g, out.global[RESONANCE], APF_SYNTH_RESONANCE);
   } else {
     c.logits = apf_graph_output(g, out.temporal, APF_SYNTH_LOGITS);
   }
@@ -179,6 +189,10 @@ static apf_var describe(apf_graph *g, const apf_model *model, apf_signal signal)
       .hidden = hidden_units(model),
       .window = (int64_t)option_number(model, "window")};
   const apf_voice voice = apf_synth_voice(g, &settings, signal.notes, &controls);
+  if (!reads_curves(model)) {
+    apf_graph_output(g, voice.a, APF_SYNTH_A);
+    apf_graph_output(g, voice.b, APF_SYNTH_B);
+  }
   return apf_reshape(g, voice.wet, shape);
 }
 
@@ -192,6 +206,8 @@ const apf_effect apf_synth = {
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .takes_notes = true,
+    .note_parameters = note_parameters,
+    .note_parameter_count = GLOBALS,
     .initialise = initialise,
     .describe = describe,
     .loss = loss,

@@ -17,5 +17,7 @@ extern const apf_effect apf_synth;
 #define APF_SYNTH_CUTOFF    "cutoff"
 #define APF_SYNTH_RESONANCE "resonance"
 #define APF_SYNTH_LOGITS    "logits"
+#define APF_SYNTH_A         "a"
+#define APF_SYNTH_B         "b"
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "effects/synth_lstm.h"
 
-static const double LOWEST_HZ = 100, HIGHEST_HZ = 8000, LOWEST_Q = 0.7071, HIGHEST_Q = 8;
+static const double LOWEST_HZ = 100, HIGHEST_HZ = 8000;
 static const double PI = 3.14159265358979323846;
 /* Keeps the poles off the unit circle and the envelope off its corners. */
 static const double STABILITY = 1e-3;
@@ -18,6 +18,11 @@ static apf_var exponential(apf_graph *g, apf_var x, double low, double high)
 double apf_voice_cutoff_hz(double cutoff)
 {
   return LOWEST_HZ * pow(HIGHEST_HZ / LOWEST_HZ, cutoff);
+}
+
+double apf_voice_q(double resonance)
+{
+  return APF_VOICE_LOWEST_Q * pow(APF_VOICE_HIGHEST_Q / APF_VOICE_LOWEST_Q, resonance);
 }
 
 static apf_var column(apf_graph *g, apf_var per_note)
@@ -35,7 +40,7 @@ static void coefficients(apf_graph *g, const apf_voice_settings *s, const apf_vo
   }
   const double radians = 2 * PI / s->sample_rate;
   apf_var w = exponential(g, c->cutoff, LOWEST_HZ * radians, HIGHEST_HZ * radians);
-  apf_var q = exponential(g, c->resonance, LOWEST_Q, HIGHEST_Q);
+  apf_var q = exponential(g, c->resonance, APF_VOICE_LOWEST_Q, APF_VOICE_HIGHEST_Q);
   apf_lowpass_coefficients(g, w, column(g, q), 1 - STABILITY, &v->a, &v->b);
 }
 

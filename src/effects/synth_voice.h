@@ -44,7 +44,11 @@ typedef struct apf_voice {
 apf_voice apf_synth_voice(apf_graph *g, const apf_voice_settings *settings, apf_notes notes,
                           const apf_voice_controls *controls);
 
-/** Hz of a value of `cutoff`. */
+#define APF_VOICE_LOWEST_Q  0.7071
+#define APF_VOICE_HIGHEST_Q 8.0
+
+/** Hz of a value of `cutoff`, q of one of `resonance`. */
 double apf_voice_cutoff_hz(double cutoff);
+double apf_voice_q(double resonance);
 
 #endif

@@ -1,46 +1,6 @@
 /** Nodes of the compressor, and the one-pole averages that it and other detectors are made of. */
 #include "graph/node.h"
 
-/* Leading axes of all arguments are broadcast against each other; what lies behind them is an
- * argument's own: time, or channel and time. */
-
-/** Joins the leading axes of v, all but its last `own`, into lead; v may be APF_NO_VAR. */
-static void join(apf_graph *g, const char *function, const char *name, apf_var v, int own,
-                 apf_shape *lead)
-{
-  if (v.id == 0 || apf_graph_status(g) != APF_OK) return;
-  apf_shape shape = apf_graph_argument_shape(g, function, name, v);
-  if (apf_graph_status(g) != APF_OK) return;
-  if (shape.dims < own) {
-    apf_graph_refuse(g, function, "%s is %s, expected at least %d axes", name,
-                     APF_SHAPE_TEXT(shape), own);
-    return;
-  }
-  const apf_shape mine = apf_shape_lead(shape, shape.dims - own), before = *lead;
-  if (!apf_shape_broadcast(mine, before, lead))
-    apf_graph_refuse(g, function, "%s is %s, whose leading axes do not broadcast to %s", name,
-                     APF_SHAPE_TEXT(shape), APF_SHAPE_TEXT(before));
-}
-
-/** v with its leading axes copied out to lead. */
-static apf_var spread(apf_graph *g, apf_var v, int own, apf_shape lead)
-{
-  if (v.id == 0 || apf_graph_status(g) != APF_OK) return v;
-  const apf_shape shape = apf_graph_shape(g, v);
-  for (int i = shape.dims - own; i < shape.dims; i++) lead = apf_shape_append(lead, shape.size[i]);
-  return apf_expand(g, v, lead);
-}
-
-/** One node with one output whose optional inputs may be APF_NO_VAR. */
-static apf_var add(apf_graph *g, const apf_node_kind *kind, const apf_var *in, int inputs,
-                   apf_shape shape, const void *attributes, size_t bytes)
-{
-  apf_var out = APF_NO_VAR;
-  if (apf_graph_status(g) == APF_OK)
-    apf_graph_add_outputs(g, kind, in, inputs, &shape, 1, &out, attributes, bytes);
-  return out;
-}
-
 typedef struct sizes {
   int64_t B, C, T, delay;
 } sizes;
@@ -70,14 +30,13 @@ static const apf_node_kind one_pole_kind = {
 
 apf_var apf_one_pole(apf_graph *g, apf_var x, apf_var c, apf_var zi)
 {
-  apf_shape lead = APF_SCALAR, shape = APF_SHAPE_OF(g, x);
-  join(g, __func__, "x", x, 1, &lead);
-  join(g, __func__, "c", c, 0, &lead);
-  join(g, __func__, "zi", zi, 0, &lead);
-  if (apf_graph_status(g) != APF_OK) return APF_NO_VAR;
-  const sizes n = {.B = apf_shape_count(lead), .T = shape.size[shape.dims - 1]};
-  const apf_var in[] = {spread(g, x, 1, lead), spread(g, c, 0, lead), spread(g, zi, 0, lead)};
-  return add(g, &one_pole_kind, in, 3, apf_shape_append(lead, n.T), &n, sizeof n);
+  const apf_operand operands[] = {{"x", x, 1, false}, {"c", c, 0, false}, {"zi", zi, 0, true}};
+  apf_var v[3];
+  apf_shape lead;
+  if (!apf_graph_align(g, __func__, operands, 3, v, &lead)) return APF_NO_VAR;
+  const apf_shape shape = apf_graph_shape(g, v[0]);
+  const sizes n = {.B = apf_shape_count(lead), .T = shape.size[lead.dims]};
+  return apf_graph_add(g, &one_pole_kind, v, 3, shape, &n, sizeof n);
 }
 
 static apf_status fft_one_pole_forward(const apf_step *s)
@@ -102,13 +61,13 @@ static const apf_node_kind fft_one_pole_kind = {
 
 apf_var apf_fft_one_pole(apf_graph *g, apf_var x, apf_var c)
 {
-  apf_shape lead = APF_SCALAR, shape = APF_SHAPE_OF(g, x);
-  join(g, __func__, "x", x, 1, &lead);
-  join(g, __func__, "c", c, 0, &lead);
-  if (apf_graph_status(g) != APF_OK) return APF_NO_VAR;
-  const sizes n = {.B = apf_shape_count(lead), .T = shape.size[shape.dims - 1]};
-  const apf_var in[] = {spread(g, x, 1, lead), spread(g, c, 0, lead)};
-  return add(g, &fft_one_pole_kind, in, 2, apf_shape_append(lead, n.T), &n, sizeof n);
+  const apf_operand operands[] = {{"x", x, 1, false}, {"c", c, 0, false}};
+  apf_var v[2];
+  apf_shape lead;
+  if (!apf_graph_align(g, __func__, operands, 2, v, &lead)) return APF_NO_VAR;
+  const apf_shape shape = apf_graph_shape(g, v[0]);
+  const sizes n = {.B = apf_shape_count(lead), .T = shape.size[lead.dims]};
+  return apf_graph_add(g, &fft_one_pole_kind, v, 2, shape, &n, sizeof n);
 }
 
 /* --- level ----------------------------------------------------------------------------------- */
@@ -135,12 +94,13 @@ static const apf_node_kind level_kind = {
 
 apf_var apf_compressor_level(apf_graph *g, apf_var x)
 {
-  apf_shape lead = APF_SCALAR, shape = APF_SHAPE_OF(g, x);
-  join(g, __func__, "x", x, 2, &lead);
-  if (apf_graph_status(g) != APF_OK) return APF_NO_VAR;
+  const apf_operand operands[] = {{"x", x, 2, false}};
+  apf_shape lead;
+  if (!apf_graph_align(g, __func__, operands, 1, &x, &lead)) return APF_NO_VAR;
+  const apf_shape shape = apf_graph_shape(g, x);
   const sizes n = {
-      .B = apf_shape_count(lead), .C = shape.size[shape.dims - 2], .T = shape.size[shape.dims - 1]};
-  return add(g, &level_kind, &x, 1, apf_shape_append(lead, n.T), &n, sizeof n);
+      .B = apf_shape_count(lead), .C = shape.size[lead.dims], .T = shape.size[lead.dims + 1]};
+  return apf_graph_add(g, &level_kind, &x, 1, apf_shape_append(lead, n.T), &n, sizeof n);
 }
 
 /* --- curve ----------------------------------------------------------------------------------- */
@@ -172,18 +132,17 @@ static const apf_node_kind curve_kind = {
 apf_var apf_compressor_curve(apf_graph *g, apf_var power, apf_var threshold, apf_var ratio,
                              apf_var exp_threshold, apf_var exp_ratio)
 {
-  apf_shape lead = APF_SCALAR, shape = APF_SHAPE_OF(g, power);
-  join(g, __func__, "power", power, 1, &lead);
-  join(g, __func__, "threshold", threshold, 0, &lead);
-  join(g, __func__, "ratio", ratio, 0, &lead);
-  join(g, __func__, "exp_threshold", exp_threshold, 0, &lead);
-  join(g, __func__, "exp_ratio", exp_ratio, 0, &lead);
-  if (apf_graph_status(g) != APF_OK) return APF_NO_VAR;
-  const sizes n = {.B = apf_shape_count(lead), .T = shape.size[shape.dims - 1]};
-  const apf_var in[] = {spread(g, power, 1, lead), spread(g, threshold, 0, lead),
-                        spread(g, ratio, 0, lead), spread(g, exp_threshold, 0, lead),
-                        spread(g, exp_ratio, 0, lead)};
-  return add(g, &curve_kind, in, 5, apf_shape_append(lead, n.T), &n, sizeof n);
+  const apf_operand operands[] = {{"power", power, 1, false},
+                                  {"threshold", threshold, 0, false},
+                                  {"ratio", ratio, 0, false},
+                                  {"exp_threshold", exp_threshold, 0, true},
+                                  {"exp_ratio", exp_ratio, 0, true}};
+  apf_var v[5];
+  apf_shape lead;
+  if (!apf_graph_align(g, __func__, operands, 5, v, &lead)) return APF_NO_VAR;
+  const apf_shape shape = apf_graph_shape(g, v[0]);
+  const sizes n = {.B = apf_shape_count(lead), .T = shape.size[lead.dims]};
+  return apf_graph_add(g, &curve_kind, v, 5, shape, &n, sizeof n);
 }
 
 /* --- output ---------------------------------------------------------------------------------- */
@@ -211,20 +170,19 @@ static const apf_node_kind apply_kind = {
 
 apf_var apf_compressor_apply(apf_graph *g, apf_var x, apf_var gain, apf_var make_up, int64_t delay)
 {
-  apf_shape lead = APF_SCALAR, shape = APF_SHAPE_OF(g, x), gain_shape = APF_SHAPE_OF(g, gain);
-  join(g, __func__, "x", x, 2, &lead);
-  join(g, __func__, "gain", gain, 1, &lead);
-  join(g, __func__, "make_up", make_up, 0, &lead);
-  if (apf_graph_status(g) != APF_OK) return APF_NO_VAR;
+  const apf_operand operands[] = {
+      {"x", x, 2, false}, {"gain", gain, 1, false}, {"make_up", make_up, 0, true}};
+  apf_var v[3];
+  apf_shape lead;
+  if (!apf_graph_align(g, __func__, operands, 3, v, &lead)) return APF_NO_VAR;
+  const apf_shape shape = apf_graph_shape(g, v[0]);
   const sizes n = {.B = apf_shape_count(lead),
-                   .C = shape.size[shape.dims - 2],
-                   .T = shape.size[shape.dims - 1],
+                   .C = shape.size[lead.dims],
+                   .T = shape.size[lead.dims + 1],
                    .delay = delay};
-  if (gain_shape.size[gain_shape.dims - 1] != n.T)
+  if (apf_graph_shape(g, v[1]).size[lead.dims] != n.T)
     return apf_graph_refuse(g, __func__, "gain is %s, expected as many samples as x, %s",
-                            APF_SHAPE_TEXT(gain_shape), APF_SHAPE_TEXT(shape));
-  const apf_var in[] = {spread(g, x, 2, lead), spread(g, gain, 1, lead),
-                        spread(g, make_up, 0, lead)};
-  return add(g, &apply_kind, in, 3, apf_shape_append(apf_shape_append(lead, n.C), n.T), &n,
-             sizeof n);
+                            APF_SHAPE_TEXT(apf_graph_shape(g, gain)),
+                            APF_SHAPE_TEXT(apf_graph_shape(g, x)));
+  return apf_graph_add(g, &apply_kind, v, 3, shape, &n, sizeof n);
 }

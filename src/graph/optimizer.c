@@ -8,7 +8,7 @@
 #include "core/context.h"
 #include "ops/ops.h"
 
-enum { MOST_BUFFERS = 2 };
+enum { MOST_BUFFERS = 2, SCHEDULE = 2 };
 
 struct apf_optimizer {
   apf_context *ctx;
@@ -19,6 +19,7 @@ struct apf_optimizer {
   int buffers;
   void *buffer[MOST_BUFFERS]; /* momentum; or first and second moment: as long as the parameters */
   int32_t *set;               /* of each flat element, on the backend; NULL for one set */
+  double *schedule;           /* on the backend: learning rate and number of the step */
   double *device_norms, *norms;
 };
 
@@ -69,6 +70,7 @@ static apf_status allocate(apf_optimizer *o)
     APF_TRY(backend->allocate(o->ctx, bytes, &o->buffer[i]));
     APF_TRY(backend->zero(o->ctx, o->buffer[i], bytes));
   }
+  APF_TRY(backend->allocate(o->ctx, SCHEDULE * sizeof(double), (void **)&o->schedule));
   APF_TRY(backend->allocate(o->ctx, norm_bytes, (void **)&o->device_norms));
   o->norms = calloc(1, norm_bytes);
   int32_t *set = malloc(set_bytes + 1);
@@ -116,6 +118,7 @@ void apf_optimizer_destroy(apf_optimizer *o)
   for (int i = 0; i < MOST_BUFFERS; i++)
     if (o->buffer[i]) o->ctx->table->release(o->ctx, o->buffer[i]);
   if (o->set) o->ctx->table->release(o->ctx, o->set);
+  if (o->schedule) o->ctx->table->release(o->ctx, o->schedule);
   if (o->device_norms) o->ctx->table->release(o->ctx, o->device_norms);
   free(o->norms);
   free(o);
@@ -136,32 +139,50 @@ double apf_optimizer_learning_rate(const apf_optimizer *o, int64_t step)
   (apf_graph_dtype((o)->graph) == APF_F32 ? apf_##name##_f32(__VA_ARGS__) \
                                           : apf_##name##_f64(__VA_ARGS__))
 
-static apf_status clip(apf_optimizer *o)
+/* A recorded step is replayed with other numbers in the same memory: what changes from step to step
+ * is uploaded, and nothing of what is enqueued waits for the host. */
+
+apf_status apf_optimizer_prepare(apf_optimizer *o)
+{
+  const int64_t next = o->step + 1;
+  const double schedule[SCHEDULE] = {apf_optimizer_learning_rate(o, next), (double)next};
+  return o->ctx->table->upload(o->ctx, o->schedule, schedule, sizeof schedule);
+}
+
+apf_status apf_optimizer_enqueue(apf_optimizer *o)
+{
+  const apf_optimizer_options *p = &o->options;
+  const apf_flat *flat = &o->flat;
+  const double most = p->clip_norm > 0 ? p->clip_norm : INFINITY;
+  APF_TRY(TYPED(o, clip_by_norm, o->ctx, flat->count, p->sets, o->set, most, flat->gradients,
+                o->device_norms));
+  if (p->kind == APF_SGD)
+    return TYPED(o, sgd_step, o->ctx, flat->count, p->sets, p->momentum, p->weight_decay,
+                 o->schedule, o->set, o->device_norms, flat->gradients, flat->values, o->buffer[0]);
+  return TYPED(o, adam_step, o->ctx, flat->count, p->sets, p->beta1, p->beta2, p->epsilon,
+               p->weight_decay, p->kind == APF_ADAMW, o->schedule, o->set, o->device_norms,
+               flat->gradients, flat->values, o->buffer[0], o->buffer[1]);
+}
+
+apf_status apf_optimizer_finish(apf_optimizer *o)
 {
   const int64_t sets = o->options.sets;
-  const double most = o->options.clip_norm > 0 ? o->options.clip_norm : INFINITY;
-  APF_TRY(TYPED(o, clip_by_norm, o->ctx, o->flat.count, sets, o->set, most, o->flat.gradients,
-                o->device_norms));
   APF_TRY(
       o->ctx->table->download(o->ctx, o->norms, o->device_norms, (size_t)sets * sizeof(double)));
   int64_t finite = 0;
   for (int64_t s = 0; s < sets; s++) finite += isfinite(o->norms[s]) != 0;
-  if (finite > 0) return APF_OK;
-  return apf_fail(o->ctx, APF_ERR_NOT_FINITE, "apf_optimizer_step",
-                  "the gradient of every parameter set has norm %g", o->norms[0]);
+  if (finite == 0)
+    return apf_fail(o->ctx, APF_ERR_NOT_FINITE, "apf_optimizer_step",
+                    "the gradient of every parameter set has norm %g", o->norms[0]);
+  o->step++;
+  return APF_OK;
 }
 
 apf_status apf_optimizer_step(apf_optimizer *o)
 {
-  const apf_optimizer_options *p = &o->options;
-  APF_TRY(clip(o));
-  const double rate = apf_optimizer_learning_rate(o, ++o->step);
-  if (p->kind == APF_SGD)
-    return TYPED(o, sgd_step, o->ctx, o->flat.count, rate, p->momentum, p->weight_decay,
-                 o->flat.gradients, o->flat.values, o->buffer[0]);
-  return TYPED(o, adam_step, o->ctx, o->flat.count, o->step, rate, p->beta1, p->beta2, p->epsilon,
-               p->weight_decay, p->kind == APF_ADAMW, o->flat.gradients, o->flat.values,
-               o->buffer[0], o->buffer[1]);
+  APF_TRY(apf_optimizer_prepare(o));
+  APF_TRY(apf_optimizer_enqueue(o));
+  return apf_optimizer_finish(o);
 }
 
 const double *apf_optimizer_norms(const apf_optimizer *o)

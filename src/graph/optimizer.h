@@ -39,10 +39,19 @@ void apf_optimizer_destroy(apf_optimizer *optimizer);
 
 /**
  * One update from the graph's gradients (which clipping changes). A set whose gradient is not
- * finite keeps its parameters.
+ * finite keeps its parameters and what is remembered of them.
  * @return APF_ERR_NOT_FINITE when that is so for every set: nothing has changed.
  */
 APF_MUST_CHECK apf_status apf_optimizer_step(apf_optimizer *optimizer);
+
+/* The same in three parts, for a step whose work on the backend is recorded once and replayed. */
+
+/** On the host: uploads the numbers of the next step. */
+APF_MUST_CHECK apf_status apf_optimizer_prepare(apf_optimizer *optimizer);
+/** On the backend alone: clips and updates. */
+APF_MUST_CHECK apf_status apf_optimizer_enqueue(apf_optimizer *optimizer);
+/** On the host: waits for the norms, and counts the step unless it returns APF_ERR_NOT_FINITE. */
+APF_MUST_CHECK apf_status apf_optimizer_finish(apf_optimizer *optimizer);
 
 /** Norms before clipping at the last step, one a set. */
 const double *apf_optimizer_norms(const apf_optimizer *optimizer);

@@ -34,6 +34,8 @@ apf_status APF_FN(apf_allpole_forward)(apf_context *ctx, int64_t B, int64_t T, i
   APF_CHECK_POINTER(ctx, x);
   APF_CHECK_POINTER(ctx, a);
   APF_CHECK_POINTER(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, zf);
   return APF_OPS(ctx)->allpole_forward(ctx, B, T, F, M, x, a, zi, y, zf);
 }
 
@@ -53,6 +55,12 @@ apf_status APF_FN(apf_allpole_backward)(apf_context *ctx, int64_t B, int64_t T, 
   APF_CHECK_POINTER(ctx, dy);
   APF_CHECK_POINTER(ctx, a);
   if (da) APF_CHECK_POINTER(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, dzf);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, dx);
+  APF_CHECK_OPTIONAL(ctx, da);
+  APF_CHECK_OPTIONAL(ctx, dzi);
   return APF_OPS(ctx)->allpole_backward(ctx, B, T, F, M, dy, dzf, a, zi, y, dx, da, dzi);
 }
 
@@ -68,5 +76,11 @@ apf_status APF_FN(apf_allpole_jvp)(apf_context *ctx, int64_t B, int64_t T, int64
   APF_CHECK_POINTER(ctx, a);
   if (a_dot) APF_CHECK_POINTER(ctx, y);
   APF_CHECK_POINTER(ctx, y_dot);
+  APF_CHECK_OPTIONAL(ctx, x_dot);
+  APF_CHECK_OPTIONAL(ctx, a_dot);
+  APF_CHECK_OPTIONAL(ctx, zi_dot);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, zf_dot);
   return APF_OPS(ctx)->allpole_jvp(ctx, B, T, F, M, x_dot, a_dot, zi_dot, a, zi, y, y_dot, zf_dot);
 }

@@ -24,6 +24,8 @@ apf_status APF_FN(apf_ballistics_forward)(apf_context *ctx, int64_t B, int64_t T
   }
   APF_CHECK_POINTER(ctx, at);
   APF_CHECK_POINTER(ctx, rt);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, zf);
   return APF_OPS(ctx)->ballistics_forward(ctx, B, T, x, zi, at, rt, y, zf);
 }
 
@@ -42,5 +44,11 @@ apf_status APF_FN(apf_ballistics_backward)(apf_context *ctx, int64_t B, int64_t 
   }
   APF_CHECK_POINTER(ctx, at);
   APF_CHECK_POINTER(ctx, rt);
+  APF_CHECK_OPTIONAL(ctx, dzf);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, dx);
+  APF_CHECK_OPTIONAL(ctx, dzi);
+  APF_CHECK_OPTIONAL(ctx, dat);
+  APF_CHECK_OPTIONAL(ctx, drt);
   return APF_OPS(ctx)->ballistics_backward(ctx, B, T, dy, dzf, x, zi, at, rt, y, dx, dzi, dat, drt);
 }

@@ -18,8 +18,8 @@ static inline apf_status broadcast_axes(apf_context *ctx, const char *function, 
 {
   APF_CHECK_RANGE(ctx, dims, 0, APF_STRIDE_DIMS);
   if (dims > 0) {
-    APF_CHECK_POINTER(ctx, a_size);
-    APF_CHECK_POINTER(ctx, b_size);
+    APF_CHECK_HOST_POINTER(ctx, a_size);
+    APF_CHECK_HOST_POINTER(ctx, b_size);
   }
   int64_t size[APF_STRIDE_DIMS], strides[2][APF_STRIDE_DIMS];
   for (int d = 0; d < dims; d++) {

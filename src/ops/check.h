@@ -47,7 +47,18 @@
   do {                                                                                          \
     if (!(pointer))                                                                             \
       return apf_fail(ctx, APF_ERR_ARGUMENT, function, #pointer " is NULL, expected an array"); \
+    APF_TRY(apf_check_memory(ctx, function, #pointer, pointer));                                \
   } while (0)
+
+/** An array that the host reads, such as sizes. */
+#define APF_CHECK_HOST_POINTER(ctx, pointer)                                                    \
+  do {                                                                                          \
+    if (!(pointer))                                                                             \
+      return apf_fail(ctx, APF_ERR_ARGUMENT, function, #pointer " is NULL, expected an array"); \
+  } while (0)
+
+/** An array that may be NULL. */
+#define APF_CHECK_OPTIONAL(ctx, pointer) APF_TRY(apf_check_memory(ctx, function, #pointer, pointer))
 
 /** The bytes of an array of these sizes (already >= 0) must be countable; `what` names it. */
 #define APF_CHECK_SIZE(ctx, what, ...)                                                \

@@ -14,6 +14,7 @@ apf_status APF_FN(apf_clip_by_norm)(apf_context *ctx, int64_t N, int64_t S, cons
     return apf_fail(ctx, APF_ERR_ARGUMENT, function,
                     "max_norm is %g, expected a positive number or infinity", max_norm);
   if (S > 1) APF_CHECK_POINTER(ctx, set);
+  APF_CHECK_OPTIONAL(ctx, set);
   if (N == 0) return ctx->table->zero(ctx, norm, (size_t)S * sizeof *norm);
   APF_CHECK_POINTER(ctx, g);
   return APF_OPS(ctx)->clip_by_norm(ctx, N, S, set, max_norm, g, norm);

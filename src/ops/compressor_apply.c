@@ -27,6 +27,7 @@ apf_status APF_FN(apf_compressor_apply_forward)(apf_context *ctx, int64_t B, int
   APF_CHECK_POINTER(ctx, x);
   APF_CHECK_POINTER(ctx, gain);
   APF_CHECK_POINTER(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, make_up);
   return APF_OPS(ctx)->compressor_apply_forward(ctx, B, C, T, delay, x, gain, make_up, y);
 }
 
@@ -43,6 +44,10 @@ apf_status APF_FN(apf_compressor_apply_backward)(apf_context *ctx, int64_t B, in
   APF_CHECK_POINTER(ctx, dy);
   APF_CHECK_POINTER(ctx, x);
   APF_CHECK_POINTER(ctx, gain);
+  APF_CHECK_OPTIONAL(ctx, make_up);
+  APF_CHECK_OPTIONAL(ctx, dx);
+  APF_CHECK_OPTIONAL(ctx, dgain);
+  APF_CHECK_OPTIONAL(ctx, dmake_up);
   return APF_OPS(ctx)->compressor_apply_backward(ctx, B, C, T, delay, dy, x, gain, make_up, dx,
                                                  dgain, dmake_up);
 }

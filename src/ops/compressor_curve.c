@@ -59,6 +59,11 @@ apf_status APF_FN(apf_compressor_curve_backward)(
   APF_CHECK_POINTER(ctx, dgain);
   APF_CHECK_POINTER(ctx, p);
   APF_CHECK_POINTER(ctx, gain);
+  APF_CHECK_OPTIONAL(ctx, dp);
+  APF_CHECK_OPTIONAL(ctx, dthreshold);
+  APF_CHECK_OPTIONAL(ctx, dratio);
+  APF_CHECK_OPTIONAL(ctx, dexp_threshold);
+  APF_CHECK_OPTIONAL(ctx, dexp_ratio);
   return APF_OPS(ctx)->compressor_curve_backward(ctx, B, T, dgain, p, threshold, ratio,
                                                  exp_threshold, exp_ratio, gain, dp, dthreshold,
                                                  dratio, dexp_threshold, dexp_ratio);

@@ -17,9 +17,9 @@ apf_status APF_FN(apf_copy_strided)(apf_context *ctx, int dims, const int64_t *s
   APF_CHECK_CONTEXT(ctx);
   APF_CHECK_RANGE(ctx, dims, 0, APF_STRIDE_DIMS);
   if (dims > 0) {
-    APF_CHECK_POINTER(ctx, size);
-    APF_CHECK_POINTER(ctx, x_strides);
-    APF_CHECK_POINTER(ctx, y_strides);
+    APF_CHECK_HOST_POINTER(ctx, size);
+    APF_CHECK_HOST_POINTER(ctx, x_strides);
+    APF_CHECK_HOST_POINTER(ctx, y_strides);
   }
   for (int d = 0; d < dims; d++) {
     APF_CHECK_AT_LEAST(ctx, size[d], 0);

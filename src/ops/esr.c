@@ -27,6 +27,7 @@ apf_status APF_FN(apf_esr_forward)(apf_context *ctx, int64_t B, int64_t R, int64
     APF_CHECK_POINTER(ctx, pred);
     APF_CHECK_POINTER(ctx, target);
   }
+  APF_CHECK_OPTIONAL(ctx, denominator);
   return APF_OPS(ctx)->esr_forward(ctx, B, R, T, epsilon, pred, target, loss, denominator);
 }
 
@@ -45,6 +46,8 @@ apf_status APF_FN(apf_esr_backward)(apf_context *ctx, int64_t B, int64_t R, int6
   APF_CHECK_POINTER(ctx, target);
   APF_CHECK_POINTER(ctx, denominator);
   if (dtarget) APF_CHECK_POINTER(ctx, loss);
+  APF_CHECK_OPTIONAL(ctx, dpred);
+  APF_CHECK_OPTIONAL(ctx, dtarget);
   return APF_OPS(ctx)->esr_backward(ctx, B, R, T, dloss, pred, target, loss, denominator, dpred,
                                     dtarget);
 }

@@ -26,6 +26,8 @@ apf_status APF_FN(apf_fir_forward)(apf_context *ctx, int64_t B, int64_t T, int64
     APF_CHECK_POINTER(ctx, b);
     APF_CHECK_POINTER(ctx, y);
   }
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, zf);
   return APF_OPS(ctx)->fir_forward(ctx, B, T, F, K, x, b, zi, y, zf);
 }
 
@@ -41,6 +43,12 @@ apf_status APF_FN(apf_fir_backward)(apf_context *ctx, int64_t B, int64_t T, int6
     APF_CHECK_POINTER(ctx, b);
     if (db) APF_CHECK_POINTER(ctx, x);
   }
+  APF_CHECK_OPTIONAL(ctx, dzf);
+  APF_CHECK_OPTIONAL(ctx, x);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, dx);
+  APF_CHECK_OPTIONAL(ctx, db);
+  APF_CHECK_OPTIONAL(ctx, dzi);
   return APF_OPS(ctx)->fir_backward(ctx, B, T, F, K, dy, dzf, x, b, zi, dx, db, dzi);
 }
 
@@ -57,5 +65,12 @@ apf_status APF_FN(apf_fir_jvp)(apf_context *ctx, int64_t B, int64_t T, int64_t F
     if (x_dot || zi_dot) APF_CHECK_POINTER(ctx, b);
     APF_CHECK_POINTER(ctx, y_dot);
   }
+  APF_CHECK_OPTIONAL(ctx, x_dot);
+  APF_CHECK_OPTIONAL(ctx, b_dot);
+  APF_CHECK_OPTIONAL(ctx, zi_dot);
+  APF_CHECK_OPTIONAL(ctx, x);
+  APF_CHECK_OPTIONAL(ctx, b);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, zf_dot);
   return APF_OPS(ctx)->fir_jvp(ctx, B, T, F, K, x_dot, b_dot, zi_dot, x, b, zi, y_dot, zf_dot);
 }

@@ -29,6 +29,7 @@ apf_status APF_FN(apf_layer_norm_forward)(apf_context *ctx, int64_t R, int64_t N
   if (R == 0 || N == 0) return APF_OK;
   APF_CHECK_POINTER(ctx, x);
   APF_CHECK_POINTER(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, scale);
   return APF_OPS(ctx)->layer_norm_forward(ctx, R, N, epsilon, x, y, scale);
 }
 

@@ -46,6 +46,10 @@ apf_status APF_FN(apf_map_binary_backward)(apf_context *ctx, int map, int dims,
     APF_CHECK_POINTER(ctx, a);
     APF_CHECK_POINTER(ctx, b);
   }
+  APF_CHECK_OPTIONAL(ctx, a);
+  APF_CHECK_OPTIONAL(ctx, b);
+  APF_CHECK_OPTIONAL(ctx, da);
+  APF_CHECK_OPTIONAL(ctx, db);
   if (!da && !db) return APF_OK;
   return APF_OPS(ctx)->map_binary_backward(ctx, map, s.dims, s.a, s.b, dy, a, b, da, db);
 }

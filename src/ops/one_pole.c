@@ -28,6 +28,8 @@ apf_status APF_FN(apf_one_pole_forward)(apf_context *ctx, int64_t B, int64_t T, 
   if (T == 0) return pass_on(ctx, B, zi, zf);
   APF_CHECK_POINTER(ctx, x);
   APF_CHECK_POINTER(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, zf);
   return APF_OPS(ctx)->one_pole_forward(ctx, B, T, x, c, zi, y, zf);
 }
 
@@ -49,6 +51,11 @@ apf_status APF_FN(apf_one_pole_backward)(apf_context *ctx, int64_t B, int64_t T,
     APF_CHECK_POINTER(ctx, x);
     APF_CHECK_POINTER(ctx, y);
   }
+  APF_CHECK_OPTIONAL(ctx, dzf);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, dx);
+  APF_CHECK_OPTIONAL(ctx, dc);
+  APF_CHECK_OPTIONAL(ctx, dzi);
   return APF_OPS(ctx)->one_pole_backward(ctx, B, T, dy, dzf, x, c, zi, y, dx, dc, dzi);
 }
 
@@ -67,5 +74,10 @@ apf_status APF_FN(apf_one_pole_jvp)(apf_context *ctx, int64_t B, int64_t T, cons
     APF_CHECK_POINTER(ctx, y);
   }
   APF_CHECK_POINTER(ctx, y_dot);
+  APF_CHECK_OPTIONAL(ctx, x_dot);
+  APF_CHECK_OPTIONAL(ctx, c_dot);
+  APF_CHECK_OPTIONAL(ctx, zi_dot);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, zf_dot);
   return APF_OPS(ctx)->one_pole_jvp(ctx, B, T, x_dot, c_dot, zi_dot, x, c, zi, y, y_dot, zf_dot);
 }

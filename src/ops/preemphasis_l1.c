@@ -40,5 +40,7 @@ apf_status APF_FN(apf_preemphasis_l1_backward)(apf_context *ctx, int64_t B, int6
   APF_CHECK_POINTER(ctx, dloss);
   APF_CHECK_POINTER(ctx, pred);
   APF_CHECK_POINTER(ctx, target);
+  APF_CHECK_OPTIONAL(ctx, dpred);
+  APF_CHECK_OPTIONAL(ctx, dtarget);
   return APF_OPS(ctx)->preemphasis_l1_backward(ctx, B, R, T, dloss, pred, target, dpred, dtarget);
 }

@@ -41,5 +41,7 @@ apf_status APF_FN(apf_prelu_backward)(apf_context *ctx, int64_t B, int64_t C, in
   APF_CHECK_POINTER(ctx, dy);
   APF_CHECK_POINTER(ctx, x);
   APF_CHECK_POINTER(ctx, a);
+  APF_CHECK_OPTIONAL(ctx, dx);
+  APF_CHECK_OPTIONAL(ctx, da);
   return APF_OPS(ctx)->prelu_backward(ctx, B, C, N, dy, x, a, dx, da);
 }

@@ -27,6 +27,8 @@ apf_status APF_FN(apf_recurrence_forward)(apf_context *ctx, int64_t B, int64_t T
     APF_CHECK_POINTER(ctx, a);
     APF_CHECK_POINTER(ctx, y);
   }
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, zf);
   return APF_OPS(ctx)->recurrence_forward(ctx, B, T, F, x, a, zi, y, zf);
 }
 
@@ -43,6 +45,12 @@ apf_status APF_FN(apf_recurrence_backward)(apf_context *ctx, int64_t B, int64_t 
     APF_CHECK_POINTER(ctx, a);
     if (da) APF_CHECK_POINTER(ctx, y);
   }
+  APF_CHECK_OPTIONAL(ctx, dzf);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, dx);
+  APF_CHECK_OPTIONAL(ctx, da);
+  APF_CHECK_OPTIONAL(ctx, dzi);
   return APF_OPS(ctx)->recurrence_backward(ctx, B, T, F, dy, dzf, a, zi, y, dx, da, dzi);
 }
 
@@ -59,5 +67,11 @@ apf_status APF_FN(apf_recurrence_jvp)(apf_context *ctx, int64_t B, int64_t T, in
     if (a_dot) APF_CHECK_POINTER(ctx, y);
     APF_CHECK_POINTER(ctx, y_dot);
   }
+  APF_CHECK_OPTIONAL(ctx, x_dot);
+  APF_CHECK_OPTIONAL(ctx, a_dot);
+  APF_CHECK_OPTIONAL(ctx, zi_dot);
+  APF_CHECK_OPTIONAL(ctx, zi);
+  APF_CHECK_OPTIONAL(ctx, y);
+  APF_CHECK_OPTIONAL(ctx, zf_dot);
   return APF_OPS(ctx)->recurrence_jvp(ctx, B, T, F, x_dot, a_dot, zi_dot, a, zi, y, y_dot, zf_dot);
 }

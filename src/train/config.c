@@ -1,6 +1,5 @@
 #include "train/config.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "effects/effect.h"
 #include "io/file.h"
+#include "train/config_parts.h"
 #include "train/recipes.h"
 
 enum { CONFIG_LIMIT = 1 << 20 };
@@ -92,220 +92,6 @@ static apf_status read_json(apf_context *ctx, const char *path, json_t **out)
   return apf_fail(ctx, APF_ERR_FORMAT, "apf_train", "%s is not a JSON object of settings", path);
 }
 
-/** "name=value" texts as an object under `key`. */
-static apf_status put_entries(apf_context *ctx, json_t *json, const char *key,
-                              const char *const *entries, int count)
-{
-  if (count == 0) return APF_OK;
-  json_t *object = json_object();
-  json_object_set_new(json, key, object);
-  for (int i = 0; i < count; i++) {
-    const char *equals = strchr(entries[i], '=');
-    if (!equals || equals == entries[i])
-      return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train", "%s is \"%s\", expected name=value", key,
-                      entries[i]);
-    char *name = strndup(entries[i], (size_t)(equals - entries[i]));
-    if (!name || json_object_set_new(object, name, json_string(equals + 1)) != 0) {
-      free(name);
-      return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train", "%s is \"%s\", expected UTF-8 text", key,
-                      entries[i]);
-    }
-    free(name);
-  }
-  return APF_OK;
-}
-
-static void put_text(json_t *json, const char *key, const char *text)
-{
-  if (text) json_object_set_new(json, key, json_string(text));
-}
-
-static void put_count(json_t *json, const char *key, int64_t value)
-{
-  if (value != 0) json_object_set_new(json, key, json_integer(value));
-}
-
-/** Paths are kept absolute: a run may go on from another folder. */
-static void put_path(json_t *json, const char *key, const char *path)
-{
-  if (!path) return;
-  char *absolute = realpath(path, NULL);
-  put_text(json, key, absolute ? absolute : path);
-  free(absolute);
-}
-
-/** A part of the recording; a negative end (to the end of the file) is null in JSON. */
-static void put_part(json_t *json, const char *key, const double part[2])
-{
-  if (isnan(part[0])) return;
-  json_t *end = part[1] >= 0 ? json_real(part[1]) : json_null();
-  json_object_set_new(json, key, json_pack("[f, o]", part[0], end));
-}
-
-/** The caller's options as JSON: only what was given. */
-static apf_status options_to_json(apf_context *ctx, const apf_train_options *options, json_t **out)
-{
-  static const char *const dtypes[] = {"f32", "f64"};
-  json_t *json = json_object();
-  *out = json;
-  if (!json) return apf_fail(ctx, APF_ERR_MEMORY, "apf_train", "no memory for the settings");
-  put_text(json, "effect", options->effect);
-  put_path(json, "input", options->input);
-  put_path(json, "target", options->target);
-  put_path(json, "notes", options->notes);
-  if (options->skip_bad) json_object_set_new(json, "skip_bad", json_true());
-  put_count(json, "epochs", options->epochs);
-  put_count(json, "split_seed", (int64_t)options->split_seed);
-  put_text(json, "recipe", options->recipe);
-  put_text(json, "optimizer", options->optimizer);
-  put_text(json, "gradient", options->gradient);
-  if (options->dtype == APF_F32 || options->dtype == APF_F64)
-    put_text(json, "dtype", dtypes[options->dtype]);
-  else if (options->dtype != -1)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
-                    "dtype is %d, expected APF_F32, APF_F64 or -1", options->dtype);
-  put_part(json, "segment", options->segment);
-  put_part(json, "valid", options->valid);
-  if (options->excerpt != 0) json_object_set_new(json, "excerpt", json_real(options->excerpt));
-  put_count(json, "batch", options->batch);
-  put_count(json, "steps", options->steps);
-  put_count(json, "valid_every", options->valid_every);
-  put_count(json, "save_every", options->save_every);
-  put_count(json, "restarts", options->restarts);
-  put_count(json, "seed", (int64_t)options->seed);
-  if (!isnan(options->learning_rate))
-    json_object_set_new(json, "learning_rate", json_real(options->learning_rate));
-  APF_TRY(put_entries(ctx, json, "set", options->set, options->set_count));
-  return put_entries(ctx, json, "truth", options->truth, options->truth_count);
-}
-
-/* --- decoding --------------------------------------------------------------------------------- */
-
-static apf_status wrong(apf_context *ctx, const char *key, const json_t *value,
-                        const char *expected)
-{
-  char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-  apf_status status = apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train", "%s is %.200s, expected %s", key,
-                               text ? text : "missing", expected);
-  free(text);
-  return status;
-}
-
-static apf_status get_text(apf_context *ctx, const json_t *json, const char *key, const char **out)
-{
-  const json_t *value = json_object_get(json, key);
-  if (!json_is_string(value)) return wrong(ctx, key, value, "a text");
-  *out = json_string_value(value);
-  return APF_OK;
-}
-
-/** The index of the text under `key` among `names`, which ends with NULL. */
-static apf_status get_choice(apf_context *ctx, const json_t *json, const char *key,
-                             const char *const *names, const char *expected, int *out)
-{
-  const json_t *value = json_object_get(json, key);
-  if (json_is_string(value))
-    for (*out = 0; names[*out]; (*out)++)
-      if (strcmp(names[*out], json_string_value(value)) == 0) return APF_OK;
-  return wrong(ctx, key, value, expected);
-}
-
-static apf_status get_number(apf_context *ctx, const json_t *json, const char *key, double minimum,
-                             const char *expected, double *out)
-{
-  const json_t *value = json_object_get(json, key);
-  *out = json_number_value(value);
-  if (!json_is_number(value) || !(*out >= minimum)) return wrong(ctx, key, value, expected);
-  return APF_OK;
-}
-
-static apf_status get_count(apf_context *ctx, const json_t *json, const char *key, int64_t minimum,
-                            const char *expected, int64_t *out)
-{
-  const json_t *value = json_object_get(json, key);
-  *out = json_integer_value(value);
-  if (!json_is_integer(value) || *out < minimum) return wrong(ctx, key, value, expected);
-  return APF_OK;
-}
-
-static apf_status get_part(apf_context *ctx, const json_t *json, const char *key, double out[2])
-{
-  const json_t *value = json_object_get(json, key);
-  out[0] = out[1] = NAN;
-  if (!value || json_is_null(value)) return APF_OK;
-  const json_t *start = json_array_get(value, 0), *end = json_array_get(value, 1);
-  bool open = json_is_null(end);
-  if (json_array_size(value) != 2 || !json_is_number(start) || !(open || json_is_number(end)))
-    return wrong(ctx, key, value, "[start, end] in seconds");
-  out[0] = json_number_value(start);
-  out[1] = open ? INFINITY : json_number_value(end);
-  if (!(out[0] >= 0 && out[1] > out[0])) return wrong(ctx, key, value, "0 <= start < end");
-  return APF_OK;
-}
-
-/** Where the material is: a pair of recordings, or notes. */
-static apf_status decode_material(apf_context *ctx, apf_train_config *c)
-{
-  const apf_effect *effect = apf_effect_find(c->effect);
-  const json_t *json = c->json, *skip = json_object_get(json, "skip_bad");
-  int64_t split_seed;
-  APF_TRY(get_text(ctx, json, "input", &c->input));
-  if (!effect || !effect->takes_notes) {
-    APF_TRY(get_text(ctx, json, "target", &c->target));
-    return get_count(ctx, json, "steps", 1, "a whole number >= 1", &c->steps);
-  }
-  if (json_object_get(json, "target"))
-    return wrong(ctx, "target", json_object_get(json, "target"),
-                 "none: the notes of the input are the target");
-  if (json_object_get(json, "notes")) APF_TRY(get_text(ctx, json, "notes", &c->notes));
-  if (skip && !json_is_boolean(skip)) return wrong(ctx, "skip_bad", skip, "true or false");
-  APF_TRY(get_count(ctx, json, "split_seed", 0, "a whole number >= 0", &split_seed));
-  APF_TRY(get_count(ctx, json, "epochs", 1, "a whole number >= 1", &c->epochs));
-  APF_TRY(get_count(ctx, json, "steps", 0, "a whole number >= 0", &c->steps));
-  c->skip_bad = json_is_true(skip);
-  c->split_seed = (uint64_t)split_seed;
-  return APF_OK;
-}
-
-static apf_status decode(apf_context *ctx, apf_train_config *c)
-{
-  static const char *const methods[] = {"lm", "sgd", "adam", "adamw", NULL};
-  static const char *const dtypes[] = {"f32", "f64", NULL};
-  static const char *const gradients[] = {"exact", "spsa", NULL};
-  const json_t *json = c->json;
-  int method, dtype, gradient;
-  int64_t seed;
-  APF_TRY(get_text(ctx, json, "effect", &c->effect));
-  APF_TRY(decode_material(ctx, c));
-  APF_TRY(get_text(ctx, json, "recipe", &c->recipe));
-  APF_TRY(get_choice(ctx, json, "optimizer", methods, "lm, sgd, adam or adamw", &method));
-  APF_TRY(get_choice(ctx, json, "dtype", dtypes, "f32 or f64", &dtype));
-  APF_TRY(get_choice(ctx, json, "gradient", gradients, "exact or spsa", &gradient));
-  APF_TRY(get_part(ctx, json, "segment", c->segment));
-  APF_TRY(get_part(ctx, json, "valid", c->valid));
-  APF_TRY(get_number(ctx, json, "excerpt", 0, "seconds >= 0", &c->excerpt));
-  APF_TRY(get_count(ctx, json, "batch", 1, "a whole number >= 1", &c->batch));
-  APF_TRY(get_count(ctx, json, "valid_every", 1, "a whole number >= 1", &c->valid_every));
-  APF_TRY(get_count(ctx, json, "save_every", 1, "a whole number >= 1", &c->save_every));
-  APF_TRY(get_count(ctx, json, "restarts", 1, "a whole number >= 1", &c->restarts));
-  APF_TRY(get_count(ctx, json, "seed", 0, "a whole number >= 0", &seed));
-  APF_TRY(get_number(ctx, json, "learning_rate", 0, "a number >= 0", &c->learning_rate));
-  APF_TRY(get_number(ctx, json, "momentum", 0, "a number >= 0", &c->momentum));
-  APF_TRY(get_number(ctx, json, "weight_decay", 0, "a number >= 0", &c->weight_decay));
-  APF_TRY(get_number(ctx, json, "clip_norm", 0, "a number >= 0", &c->clip_norm));
-  c->learning_rate_end = c->learning_rate;
-  if (json_object_get(json, "learning_rate_end"))
-    APF_TRY(get_number(ctx, json, "learning_rate_end", 0, "a number >= 0", &c->learning_rate_end));
-  c->method = (apf_method)method;
-  c->dtype = (apf_dtype)dtype;
-  c->spsa = gradient == 1;
-  c->seed = (uint64_t)seed;
-  if (c->spsa && c->method == APF_METHOD_LM)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
-                    "gradient is spsa with optimizer lm, expected sgd, adam or adamw");
-  return APF_OK;
-}
-
 /* --- whole configurations --------------------------------------------------------------------- */
 
 static const apf_recipe *find_recipe(const apf_recipe *recipes, size_t count, const char *effect,
@@ -362,8 +148,8 @@ static apf_status add_defaults(apf_context *ctx, json_t *given, json_t *json)
   APF_TRY(merge_text(ctx, json, APF_RECIPE_COMMON));
   APF_TRY(merge_text(ctx, json, recipe->json));
   if (particular) APF_TRY(merge_text(ctx, json, particular->json));
-  put_text(json, "recipe", name);
-  put_text(json, "allpole", apf_version());
+  json_object_set_new(json, "recipe", json_string(name));
+  json_object_set_new(json, "allpole", json_string(apf_version()));
   const char *usual = json_string_value(json_object_get(json, "optimizer"));
   if (optimizer && strcmp(optimizer, usual) != 0)
     APF_TRY(add_optimizer_defaults(ctx, effect, optimizer, given, json));
@@ -381,12 +167,12 @@ apf_status apf_config_resolve(apf_context *ctx, const apf_train_options *options
     APF_TRY_GOTO(read_json(ctx, options->config, &given), done);
   else
     given = json_object();
-  APF_TRY_GOTO(options_to_json(ctx, options, &over), done);
+  APF_TRY_GOTO(apf_config_from_options(ctx, options, &over), done);
   APF_TRY_GOTO(merge(ctx, given, over, "options"), done);
   APF_TRY_GOTO(add_defaults(ctx, given, config->json), done);
   APF_TRY_GOTO(merge(ctx, config->json, given, options->config ? options->config : "options"),
                done);
-  APF_TRY_GOTO(decode(ctx, config), done);
+  APF_TRY_GOTO(apf_config_decode(ctx, config), done);
 done:
   json_decref(given);
   json_decref(over);
@@ -399,7 +185,7 @@ apf_status apf_config_read(apf_context *ctx, const char *path, apf_train_config 
   memset(config, 0, sizeof *config);
   apf_status status = APF_OK;
   APF_TRY(read_json(ctx, path, &config->json));
-  status = decode(ctx, config);
+  status = apf_config_decode(ctx, config);
   if (status != APF_OK) apf_config_clear(config);
   return status;
 }
@@ -424,7 +210,7 @@ static apf_status apply_one(apf_context *ctx, apf_model *model, const char *name
 {
   if (json_is_string(value)) return apf_model_set_text(ctx, model, name, json_string_value(value));
   if (json_is_number(value)) return apf_model_set(ctx, model, name, json_number_value(value));
-  return wrong(ctx, name, value, "a text or a number");
+  return apf_config_wrong(ctx, name, value, "a text or a number");
 }
 
 static bool is_option(const apf_model *model, const char *name)
@@ -437,7 +223,8 @@ static bool is_option(const apf_model *model, const char *name)
 apf_status apf_config_apply(apf_context *ctx, const apf_train_config *config, apf_model *model)
 {
   json_t *set = json_object_get(config->json, "set");
-  if (!json_is_object(set)) return wrong(ctx, "set", set, "an object of names and values");
+  if (!json_is_object(set))
+    return apf_config_wrong(ctx, "set", set, "an object of names and values");
   for (int options = 1; options >= 0; options--) {
     const char *name;
     json_t *value;

@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/random.h"
+
+static const double PI = 3.14159265358979323846;
+
 static apf_status check_batch(apf_context *ctx, const apf_train_config *config,
                               const apf_note_set *notes)
 {
@@ -22,7 +26,10 @@ apf_status apf_data_read(apf_context *ctx, apf_train_config *config, apf_data *o
     out->sample_rate = out->train.sample_rate;
     return APF_OK;
   }
-  apf_status status = apf_notes_read(ctx, config, &out->notes);
+  const apf_note_source source = {config->input, config->notes, config->excerpt, config->skip_bad};
+  apf_status status = apf_notes_read(ctx, &source, &out->notes);
+  if (status == APF_OK)
+    status = apf_notes_divide(ctx, config->input, config->split_seed, &out->notes);
   if (status == APF_OK) status = check_batch(ctx, config, &out->notes);
   if (status != APF_OK) {
     apf_data_clear(out);
@@ -76,6 +83,12 @@ void apf_note_batch_take(apf_note_batch *batch, int64_t row, const apf_note_set 
   batch->f0[row] = set->notes[note].f0;
   batch->duration[row] = set->notes[note].duration;
   batch->phase[row] = phase;
+}
+
+double apf_note_phase(int64_t note)
+{
+  apf_random random = apf_random_start(0, (uint64_t)note);
+  return PI * (2 * apf_random_uniform(&random) - 1);
 }
 
 apf_signal apf_note_batch_declare(apf_graph *graph, const apf_note_batch *batch, apf_mode mode)

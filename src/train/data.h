@@ -4,6 +4,7 @@
 
 #include "graph/graph.h"
 #include "effects/effect.h"
+#include "train/config.h"
 #include "train/notes.h"
 #include "train/recording.h"
 
@@ -31,6 +32,9 @@ void apf_note_batch_clear(apf_note_batch *batch);
 /** Puts note `note` of the set into row `row`. */
 void apf_note_batch_take(apf_note_batch *batch, int64_t row, const apf_note_set *set, int64_t note,
                          double phase);
+
+/** Radians: where the oscillator starts when note number `note` is rendered, always the same. */
+double apf_note_phase(int64_t note);
 
 /** Declares the inputs of a batch in a graph of one parameter set. */
 apf_signal apf_note_batch_declare(apf_graph *graph, const apf_note_batch *batch, apf_mode mode);

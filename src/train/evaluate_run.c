@@ -1,25 +1,9 @@
 /** A finished or stopped run's best model on the material that its configuration names. */
 #include <stdio.h>
-#include <string.h>
 
 #include "train/validation.h"
 
 enum { PATH_SIZE = 4096 };
-
-/** From frequency sampling to the variant that has the same tensors and filters by recursion. */
-static apf_status use_recursion(apf_context *ctx, apf_model *model)
-{
-  const char *twin = strcmp(model->effect->name, "compressor") == 0 ? "simple" : "td";
-  for (int i = 0; i < model->effect->option_count; i++) {
-    if (strcmp(model->effect->options[i].name, "variant") != 0) continue;
-    if (strcmp(model->options[i], "fs") == 0)
-      snprintf(model->options[i], APF_OPTION_SIZE, "%s", twin);
-    else if (strcmp(model->options[i], "lstm") == 0)
-      return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_evaluate_run",
-                      "recursion is asked for, but the variant is lstm, which has no filter");
-  }
-  return APF_OK;
-}
 
 apf_status apf_evaluate_run(apf_context *ctx, const char *folder, apf_run_part part, int recursion,
                             apf_metrics *out)
@@ -37,7 +21,7 @@ apf_status apf_evaluate_run(apf_context *ctx, const char *folder, apf_run_part p
   snprintf(path, sizeof path, "%s/best.safetensors", folder);
   APF_TRY_GOTO(apf_model_load(ctx, path, &model), done);
   APF_TRY_GOTO(apf_config_check(ctx, &config, model, path), done);
-  if (recursion) APF_TRY_GOTO(use_recursion(ctx, model), done);
+  if (recursion) APF_TRY_GOTO(apf_model_use_recursion(ctx, model), done);
   APF_TRY_GOTO(apf_data_read(ctx, &config, &data), done);
   if (part == APF_RUN_TEST && data.notes.count == 0) {
     status = apf_fail(ctx, APF_ERR_ARGUMENT, __func__,

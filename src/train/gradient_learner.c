@@ -10,6 +10,7 @@
  * What is drawn at random (excerpts, signs) depends on seed and step alone, so a resumed run draws
  * the same.
  */
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #include "core/random.h"
 #include "graph/optimizer.h"
+#include "graph/training_step.h"
 #include "train/learner.h"
 #include "train/starts.h"
 
@@ -34,10 +36,11 @@ typedef struct gradient_learner {
   apf_graph *probes; /* SPSA: two sets, forward only */
   apf_model *probe[SPSA_SETS];
   apf_optimizer *optimizer;
-  int64_t rows, length;   /* excerpts of a batch, samples of each */
-  double *input, *target; /* a batch: (rows, channels, length) */
-  apf_note_batch notes;   /* or of notes */
-  int64_t *order;         /* of the notes in an epoch */
+  apf_training_step *step; /* of graph and optimizer */
+  int64_t rows, length;    /* excerpts of a batch, samples of each */
+  double *input, *target;  /* a batch: (rows, channels, length) */
+  apf_note_batch notes;    /* or of notes */
+  int64_t *order;          /* of the notes in an epoch */
 } gradient_learner;
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -143,12 +146,15 @@ static apf_status create_optimizer(gradient_learner *l)
 /** Graph and optimiser for as many sets as there are starts. */
 static apf_status build(gradient_learner *l)
 {
+  apf_training_step_destroy(l->step);
   apf_optimizer_destroy(l->optimizer);
   apf_graph_destroy(l->graph);
+  l->step = NULL;
   l->optimizer = NULL;
   l->graph = NULL;
   APF_TRY(build_graph(l, l->starts->left, true, &l->graph));
-  return create_optimizer(l);
+  APF_TRY(create_optimizer(l));
+  return apf_training_step_create(l->graph, l->optimizer, &l->step);
 }
 
 /** Sets the gradients of l->graph from two evaluations, and *loss to their mean. */
@@ -183,12 +189,23 @@ static apf_status spsa_gradient(gradient_learner *l, int64_t step, double *loss)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-static apf_status exact_gradient(gradient_learner *l, int64_t step, double *losses)
+/** A step along the exact gradient; the losses are those before it. */
+static apf_status exact_step(gradient_learner *l, int64_t step, double *losses)
 {
   APF_TRY(set_batch(l, step, l->graph));
-  APF_TRY(apf_graph_forward(l->graph));
-  APF_TRY(apf_graph_backward(l->graph));
-  return apf_graph_get(l->graph, apf_graph_find(l->graph, "loss"), losses);
+  const apf_status status = apf_training_step_run(l->step);
+  if (status != APF_OK && status != APF_ERR_NOT_FINITE) return status;
+  char message[APF_MESSAGE_SIZE];
+  snprintf(message, sizeof message, "%s", apf_last_error(l->base.ctx));
+  APF_TRY(apf_graph_get(l->graph, apf_graph_find(l->graph, "loss"), losses));
+  if (status == APF_OK || apf_starts_best(l->starts) < 0) return APF_OK; /* the loss tells more */
+  return apf_fail(l->base.ctx, status, __func__, "%s", message);
+}
+
+static apf_status spsa_step(gradient_learner *l, int64_t step, double *loss)
+{
+  APF_TRY(spsa_gradient(l, step, loss));
+  return isfinite(*loss) ? apf_optimizer_step(l->optimizer) : APF_OK;
 }
 
 /** The learner's model is the start that does best so far. */
@@ -209,21 +226,32 @@ static apf_status gradient_step(apf_learner *learner, int64_t step, double *loss
   else
     draw_batch(l, step);
   APF_TRY(apf_models_to_graph(l->graph, (const apf_model *const *)starts->models, starts->left));
-  APF_TRY(l->base.config->spsa ? spsa_gradient(l, step, starts->loss)
-                               : exact_gradient(l, step, starts->loss));
+  APF_TRY(l->base.config->spsa ? spsa_step(l, step, starts->loss)
+                               : exact_step(l, step, starts->loss));
   const int best = apf_starts_best(starts);
   *loss = starts->loss[best < 0 ? 0 : best];
   if (best < 0)
     return apf_fail(learner->ctx, APF_ERR_NOT_FINITE, __func__, "the loss is %g", *loss);
-  APF_TRY(apf_optimizer_step(l->optimizer));
   APF_TRY(apf_models_from_graph(l->graph, starts->models, starts->left));
   show_best(l, best);
   return apf_starts_drop(starts, step) ? build(l) : APF_OK;
 }
 
+/** Says why a backend that could replay steps does not. */
+static void log_note(const gradient_learner *l, FILE *file)
+{
+  const char *note = apf_training_step_note(l->step);
+  json_t *text = *note ? json_string(note) : NULL;
+  char *quoted = text ? json_dumps(text, JSON_ENCODE_ANY) : NULL;
+  if (quoted) fprintf(file, ", \"not_recorded\": %s", quoted);
+  free(quoted);
+  json_decref(text);
+}
+
 static void gradient_log(const apf_learner *learner, FILE *file)
 {
   const gradient_learner *l = (const gradient_learner *)learner;
+  log_note(l, file);
   if (l->starts->count < 2) return;
   fputs(", \"starts\": {", file);
   for (int i = 0; i < l->starts->left; i++)
@@ -263,6 +291,7 @@ static apf_status gradient_load(apf_learner *learner, const apf_safetensors *fil
 static void gradient_destroy(apf_learner *learner)
 {
   gradient_learner *l = (gradient_learner *)learner;
+  apf_training_step_destroy(l->step);
   apf_optimizer_destroy(l->optimizer);
   apf_graph_destroy(l->graph);
   apf_graph_destroy(l->probes);

@@ -87,30 +87,30 @@ static void read_line(char *line, const int where[COLUMNS], apf_note *note)
   note->f0 = where[F0] < 0 ? key_to_hz(values[KEY]) : values[F0];
 }
 
-static apf_status check_header(apf_context *ctx, const apf_train_config *config,
+static apf_status check_header(apf_context *ctx, const apf_note_source *source,
                                const int where[COLUMNS])
 {
-  const column first = is_folder(config->input) ? FILE_NAME : ONSET;
+  const column first = is_folder(source->input) ? FILE_NAME : ONSET;
   if (where[first] >= 0 && where[DURATION] >= 0 && (where[F0] >= 0 || where[KEY] >= 0))
     return APF_OK;
-  return apf_fail(ctx, APF_ERR_FORMAT, "apf_train",
+  return apf_fail(ctx, APF_ERR_FORMAT, "apf_notes",
                   "%s: the first line must name the columns %s, duration_s and f0_hz or midi_key",
-                  config->notes, column_names[first]);
+                  source->notes, column_names[first]);
 }
 
-static apf_status read_list(apf_context *ctx, const apf_train_config *config, apf_note_set *set)
+static apf_status read_list(apf_context *ctx, const apf_note_source *source, apf_note_set *set)
 {
   char *text, *rest;
   int where[COLUMNS];
-  APF_TRY(apf_read_file(ctx, config->notes, LIST_LIMIT, &text, NULL));
+  APF_TRY(apf_read_file(ctx, source->notes, LIST_LIMIT, &text, NULL));
   apf_status status = APF_OK;
   char *line = strtok_r(text, "\r\n", &rest);
   read_header(line, where);
-  APF_TRY_GOTO(check_header(ctx, config, where), done);
+  APF_TRY_GOTO(check_header(ctx, source, where), done);
   for (int number = 2; (line = strtok_r(NULL, "\r\n", &rest)); number++) {
     apf_note *note = append(set);
     if (!note) {
-      status = apf_fail(ctx, APF_ERR_MEMORY, "apf_train", "no memory for %s", config->notes);
+      status = apf_fail(ctx, APF_ERR_MEMORY, "apf_notes", "no memory for %s", source->notes);
       goto done;
     }
     read_line(line, where, note);
@@ -155,7 +155,7 @@ static apf_status list_folder(apf_context *ctx, const char *folder, apf_note_set
   struct dirent **entries;
   const int count = scandir(folder, &entries, is_visible, by_name);
   if (count < 0)
-    return apf_fail(ctx, APF_ERR_FILE, "apf_train", "cannot read the folder %s", folder);
+    return apf_fail(ctx, APF_ERR_FILE, "apf_notes", "cannot read the folder %s", folder);
   bool complete = true;
   for (int i = 0; i < count; i++) {
     apf_note *note = complete ? append(set) : NULL;
@@ -172,7 +172,7 @@ static apf_status list_folder(apf_context *ctx, const char *folder, apf_note_set
   }
   free(entries);
   if (complete) return APF_OK;
-  return apf_fail(ctx, APF_ERR_MEMORY, "apf_train", "no memory for the notes of %s", folder);
+  return apf_fail(ctx, APF_ERR_MEMORY, "apf_notes", "no memory for the notes of %s", folder);
 }
 
 /* --- sound ------------------------------------------------------------------------------------ */
@@ -180,82 +180,84 @@ static apf_status list_folder(apf_context *ctx, const char *folder, apf_note_set
 static apf_status check_note(apf_context *ctx, const char *where, const apf_note *note)
 {
   if (isnan(note->f0) && isnan(note->duration))
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_notes",
                     "%s, %s: the name says no pitch and length, expected "
                     "ANYTHING__KEY__SAMPLES__ANYTHING or a list of the notes",
                     where, note->name);
   if (!(note->f0 >= LOWEST_F0 && note->f0 <= HIGHEST_F0))
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_notes",
                     "%s, %s: the pitch is %g Hz, expected %g to %g Hz", where, note->name, note->f0,
                     LOWEST_F0, HIGHEST_F0);
   if (!(note->duration != 0 && isfinite(note->duration)) || !(note->onset >= 0))
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_notes",
                     "%s, %s: the note begins at %g s and lasts %g s, expected times > 0", where,
                     note->name, note->onset, note->duration);
   return APF_OK;
 }
 
 /** Cuts the note out, channels mixed. The first note decides rate and length of all. */
-static apf_status cut_note(apf_context *ctx, const apf_train_config *config, const char *path,
+static apf_status cut_note(apf_context *ctx, const apf_note_source *source, const char *path,
                            const apf_audio *audio, apf_note *note, apf_note_set *set)
 {
   const double length = (double)audio->frames / audio->sample_rate;
-  if (!(note->onset + config->excerpt <= length + 0.5 / audio->sample_rate))
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
+  if (!(note->onset + source->excerpt <= length + 0.5 / audio->sample_rate))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_notes",
                     "%s, %s: %g s from %g s on are past the end of the audio at %.3f s", path,
-                    note->name, config->excerpt, note->onset, length);
+                    note->name, source->excerpt, note->onset, length);
   if (set->sample_rate == 0) {
     set->sample_rate = audio->sample_rate;
-    set->samples = llround(config->excerpt * audio->sample_rate);
+    set->samples = llround(source->excerpt * audio->sample_rate);
     set->audio = malloc((size_t)(set->count * set->samples) * sizeof *set->audio + 1);
-    if (!set->audio) return apf_fail(ctx, APF_ERR_MEMORY, "apf_train", "no memory for the notes");
+    if (!set->audio) return apf_fail(ctx, APF_ERR_MEMORY, "apf_notes", "no memory for the notes");
   }
   if (audio->sample_rate != set->sample_rate)
-    return apf_fail(ctx, APF_ERR_MISMATCH, "apf_train", "%s has %d Hz, those before %d Hz", path,
+    return apf_fail(ctx, APF_ERR_MISMATCH, "apf_notes", "%s has %d Hz, those before %d Hz", path,
                     audio->sample_rate, set->sample_rate);
-  int64_t start = llround(note->onset * audio->sample_rate);
-  if (start + set->samples > audio->frames) start = audio->frames - set->samples; /* rounding */
+  note->start = llround(note->onset * audio->sample_rate);
+  if (note->start + set->samples > audio->frames) /* by rounding */
+    note->start = audio->frames - set->samples;
   if (note->duration < 0) note->duration /= -audio->sample_rate;
   float *to = set->audio + (note - set->notes) * set->samples;
   for (int64_t t = 0; t < set->samples; t++) {
     double sum = 0;
     for (int c = 0; c < audio->channels; c++)
-      sum += (double)audio->samples[c * audio->frames + start + t];
+      sum += (double)audio->samples[c * audio->frames + note->start + t];
     to[t] = (float)(sum / audio->channels);
   }
   return APF_OK;
 }
 
 /** One note into place `kept`, which is at or before its own. */
-static apf_status load_note(apf_context *ctx, const apf_train_config *config,
+static apf_status load_note(apf_context *ctx, const apf_note_source *source,
                             const apf_audio *recording, const apf_note *from, int64_t kept,
                             apf_note_set *set)
 {
   char path[PATH_SIZE];
   apf_note *note = &set->notes[kept];
   *note = *from;
-  APF_TRY(check_note(ctx, config->notes ? config->notes : config->input, note));
-  if (recording->frames) return cut_note(ctx, config, config->input, recording, note, set);
+  APF_TRY(check_note(ctx, source->notes ? source->notes : source->input, note));
+  if (recording->frames) return cut_note(ctx, source, source->input, recording, note, set);
   apf_audio audio;
-  snprintf(path, sizeof path, "%s/%s", config->input, note->name);
+  snprintf(path, sizeof path, "%s/%s", source->input, note->name);
   APF_TRY(apf_audio_read(ctx, path, 0, -1, &audio));
-  apf_status status = cut_note(ctx, config, path, &audio, note, set);
+  apf_status status = cut_note(ctx, source, path, &audio, note, set);
   apf_audio_free(&audio);
   return status;
 }
 
-static apf_status load_notes(apf_context *ctx, const apf_train_config *config, apf_note_set *set)
+static apf_status load_notes(apf_context *ctx, const apf_note_source *source, apf_note_set *set)
 {
   apf_audio recording = {0};
   apf_status status = APF_OK;
   int64_t kept = 0;
-  if (!is_folder(config->input)) APF_TRY(apf_audio_read(ctx, config->input, 0, -1, &recording));
+  if (!is_folder(source->input)) APF_TRY(apf_audio_read(ctx, source->input, 0, -1, &recording));
+  set->recording = recording.frames;
   for (int64_t i = 0; i < set->count; i++) {
     const apf_note from = set->notes[i];
-    status = load_note(ctx, config, &recording, &from, kept, set);
+    status = load_note(ctx, source, &recording, &from, kept, set);
     if (status == APF_OK)
       kept++;
-    else if (config->skip_bad && status != APF_ERR_MEMORY)
+    else if (source->skip_bad && status != APF_ERR_MEMORY)
       set->skipped++, status = APF_OK;
     else
       break;
@@ -263,6 +265,34 @@ static apf_status load_notes(apf_context *ctx, const apf_train_config *config, a
   set->count = kept;
   apf_audio_free(&recording);
   return status;
+}
+
+/* --- all -------------------------------------------------------------------------------------- */
+
+apf_status apf_notes_read(apf_context *ctx, const apf_note_source *source, apf_note_set *set)
+{
+  apf_status status = APF_OK;
+  memset(set, 0, sizeof *set);
+  if (!source->notes && !is_folder(source->input))
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_notes",
+                    "input is \"%s\", expected a folder of notes, or a recording with a list of "
+                    "its notes",
+                    source->input);
+  if (source->notes)
+    APF_TRY_GOTO(read_list(ctx, source, set), done);
+  else
+    APF_TRY_GOTO(list_folder(ctx, source->input, set), done);
+  APF_TRY_GOTO(load_notes(ctx, source, set), done);
+done:
+  if (status != APF_OK) apf_notes_clear(set);
+  return status;
+}
+
+void apf_notes_clear(apf_note_set *set)
+{
+  free(set->notes);
+  free(set->audio);
+  memset(set, 0, sizeof *set);
 }
 
 /* --- parts ------------------------------------------------------------------------------------ */
@@ -280,8 +310,13 @@ static void swap_notes(apf_note_set *set, int64_t i, int64_t j)
   }
 }
 
-static void divide(apf_note_set *set, uint64_t seed)
+apf_status apf_notes_divide(apf_context *ctx, const char *input, uint64_t seed, apf_note_set *set)
 {
+  if (set->count < SPLIT_PARTS)
+    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_notes",
+                    "%s holds %lld good notes, expected at least %d: three to train on, one to "
+                    "validate, one to test",
+                    input, (long long)set->count, SPLIT_PARTS);
   apf_random random = apf_random_start(seed, 0);
   for (int64_t i = set->count - 1; i > 0; i--) {
     int64_t j = (int64_t)(apf_random_uniform(&random) * (double)(i + 1));
@@ -292,38 +327,5 @@ static void divide(apf_note_set *set, uint64_t seed)
   set->first[APF_PART_VALID] = set->count - 2 * fifth;
   set->first[APF_PART_TEST] = set->count - fifth;
   set->first[APF_PARTS] = set->count;
-}
-
-apf_status apf_notes_read(apf_context *ctx, const apf_train_config *config, apf_note_set *set)
-{
-  apf_status status = APF_OK;
-  memset(set, 0, sizeof *set);
-  if (!config->notes && !is_folder(config->input))
-    return apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
-                    "input is \"%s\", expected a folder of notes, or a recording with a list of "
-                    "its notes",
-                    config->input);
-  if (config->notes)
-    APF_TRY_GOTO(read_list(ctx, config, set), done);
-  else
-    APF_TRY_GOTO(list_folder(ctx, config->input, set), done);
-  APF_TRY_GOTO(load_notes(ctx, config, set), done);
-  if (set->count < SPLIT_PARTS) {
-    status = apf_fail(ctx, APF_ERR_ARGUMENT, "apf_train",
-                      "%s holds %lld good notes, expected at least %d: three to train on, one to "
-                      "validate, one to test",
-                      config->input, (long long)set->count, SPLIT_PARTS);
-    goto done;
-  }
-  divide(set, config->split_seed);
-done:
-  if (status != APF_OK) apf_notes_clear(set);
-  return status;
-}
-
-void apf_notes_clear(apf_note_set *set)
-{
-  free(set->notes);
-  free(set->audio);
-  memset(set, 0, sizeof *set);
+  return APF_OK;
 }

@@ -7,13 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/random.h"
 #include "effects/synth.h"
 #include "effects/synth_voice.h"
 #include "io/file.h"
 
 enum { PATH_SIZE = 4096 };
-static const double PI = 3.14159265358979323846;
 
 /** A graph that renders `batch.rows` notes and measures them. */
 typedef struct note_grader {
@@ -23,10 +21,20 @@ typedef struct note_grader {
 
 enum { FULL, REST, GRADERS };
 
-/* Graph outputs with one value a note, and those with rows over time; a model has some of them. */
-static const char *const controls[] = {APF_SYNTH_OSC_SHAPE, APF_SYNTH_OSC_GAIN, APF_SYNTH_DIST_GAIN,
-                                       APF_SYNTH_ALPHA, APF_SYNTH_RESONANCE};
-static const char *const curves[] = {APF_SYNTH_CUTOFF, APF_SYNTH_LOGITS};
+/* Graph outputs with one value a note, and those with rows over time; a model has some of them.
+ * Then what files call them, and how they become values in human units. */
+typedef struct note_output {
+  const char *output, *columns;
+  double (*convert)(double);
+} note_output;
+static const note_output controls[] = {{APF_SYNTH_OSC_SHAPE, "osc_shape", NULL},
+                                       {APF_SYNTH_OSC_GAIN, "osc_gain", NULL},
+                                       {APF_SYNTH_DIST_GAIN, "dist_gain", NULL},
+                                       {APF_SYNTH_ALPHA, "alpha", NULL},
+                                       {APF_SYNTH_RESONANCE, "q", apf_voice_q}};
+static const note_output curves[] = {{APF_SYNTH_CUTOFF, "cutoff_hz", apf_voice_cutoff_hz},
+                                     {APF_SYNTH_A, "a1,a2", NULL},
+                                     {APF_SYNTH_B, "b0,b1,b2", NULL}};
 enum { CONTROLS = sizeof controls / sizeof *controls, CURVES = sizeof curves / sizeof *curves };
 
 struct apf_validation {
@@ -91,11 +99,8 @@ static apf_status grade(apf_validation *v, note_grader *grader, const apf_model 
 {
   const apf_note_set *notes = &v->data->notes;
   const int64_t rows = grader->batch.rows, count = rows * notes->samples;
-  for (int64_t row = 0; row < rows; row++) {
-    apf_random random = apf_random_start(0, (uint64_t)(first + row));
-    const double phase = PI * (2 * apf_random_uniform(&random) - 1);
-    apf_note_batch_take(&grader->batch, row, notes, first + row, phase);
-  }
+  for (int64_t row = 0; row < rows; row++)
+    apf_note_batch_take(&grader->batch, row, notes, first + row, apf_note_phase(first + row));
   APF_TRY(apf_models_to_graph(grader->graph, &model, 1));
   APF_TRY(apf_note_batch_set(grader->graph, &grader->batch));
   APF_TRY(apf_graph_forward(grader->graph));
@@ -108,9 +113,9 @@ static apf_status grade(apf_validation *v, note_grader *grader, const apf_model 
   for (int64_t i = 0; i < count; i++) to[i] = (float)grader->batch.x[i];
   int64_t one;
   for (int i = 0; i < CONTROLS; i++)
-    APF_TRY(keep_output(v, grader, controls[i], at, &v->control[i], &one));
+    APF_TRY(keep_output(v, grader, controls[i].output, at, &v->control[i], &one));
   for (int i = 0; i < CURVES; i++)
-    APF_TRY(keep_output(v, grader, curves[i], at, &v->curve[i], &v->curve_values[i]));
+    APF_TRY(keep_output(v, grader, curves[i].output, at, &v->curve[i], &v->curve_values[i]));
   return APF_OK;
 }
 
@@ -148,42 +153,48 @@ static apf_status write_text(apf_context *ctx, const char *folder, const char *n
   return status;
 }
 
+static void put_value(text *t, const note_output *of, double value)
+{
+  put(t, ",%.9g", of->convert ? of->convert(value) : value);
+}
+
 static apf_status write_controls(const apf_validation *v, const char *folder)
 {
   const apf_note_set *set = &v->data->notes;
   text t = {0};
   put(&t, "note,f0_hz,duration_s");
   for (int i = 0; i < CONTROLS; i++)
-    if (v->control[i]) put(&t, ",%s", controls[i]);
+    if (v->control[i]) put(&t, ",%s", controls[i].columns);
   for (int64_t n = set->first[v->part]; n < set->first[v->part + 1]; n++) {
     put(&t, "\n%s", set->notes[n].name);
     put(&t, ",%.9g,%.9g", set->notes[n].f0, set->notes[n].duration);
     for (int i = 0; i < CONTROLS; i++)
-      if (v->control[i]) put(&t, ",%.9g", v->control[i][n - set->first[v->part]]);
+      if (v->control[i]) put_value(&t, &controls[i], v->control[i][n - set->first[v->part]]);
   }
   put(&t, "\n");
   return write_text(v->ctx, folder, "valid_notes.csv", &t);
 }
 
-/** Cutoff in Hz; logits as they are, one column each. */
 static apf_status write_curves(const apf_validation *v, const char *folder)
 {
   const apf_note_set *set = &v->data->notes;
   const int64_t notes = set->first[v->part + 1] - set->first[v->part];
   const int64_t F = set->samples / APF_VOICE_HOP + 1;
   text t = {0};
-  put(&t, v->curve[0] ? "note,time_s,cutoff_hz\n" : "note,time_s,l0,l1,b0,b1,b2\n");
+  put(&t, "note,time_s");
+  for (int i = 0; i < CURVES; i++)
+    if (v->curve[i]) put(&t, ",%s", curves[i].columns);
   for (int64_t n = 0; n < notes; n++)
     for (int64_t f = 0; f < F; f++) {
-      put(&t, "%s,%.6f", set->notes[set->first[v->part] + n].name,
+      put(&t, "\n%s,%.6f", set->notes[set->first[v->part] + n].name,
           (double)(f * APF_VOICE_HOP) / set->sample_rate);
-      if (v->curve[0])
-        put(&t, ",%.9g", apf_voice_cutoff_hz(v->curve[0][n * F + f]));
-      else
-        for (int k = 0; k < APF_VOICE_LOGITS; k++)
-          put(&t, ",%.9g", v->curve[1][(n * F + f) * APF_VOICE_LOGITS + k]);
-      put(&t, "\n");
+      for (int i = 0; i < CURVES; i++) {
+        const int64_t values = v->curve[i] ? v->curve_values[i] / F : 0;
+        for (int64_t k = 0; k < values; k++)
+          put_value(&t, &curves[i], v->curve[i][(n * F + f) * values + k]);
+      }
     }
+  put(&t, "\n");
   return write_text(v->ctx, folder, "valid_curves.csv", &t);
 }
 

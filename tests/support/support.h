@@ -14,6 +14,7 @@
 #include <allpole/allpole.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -64,6 +65,16 @@ inline std::string backend_name(const testing::TestParamInfo<Backend> &info)
   return std::string("cpu_") + simd[info.param.simd] + "_" + std::to_string(info.param.threads);
 }
 
+/** Whether this context's kernels run as fibers on the CPU: tests then take smaller sizes. */
+inline bool is_emulated(const apf_context *ctx)
+{
+#ifdef APF_CUDA_EMULATED
+  return apf_context_backend(ctx) == APF_CUDA;
+#else
+  return (void)ctx, false;
+#endif
+}
+
 inline apf_context *make_context(const Backend &backend)
 {
   apf_context_options options;
@@ -88,6 +99,19 @@ class OnEveryBackend : public testing::TestWithParam<Backend> {
 };
 #define APF_ON_EVERY_BACKEND(Fixture) \
   INSTANTIATE_TEST_SUITE_P(, Fixture, testing::ValuesIn(every_backend()), backend_name)
+
+/** CUDA alone, for what only a device can do; no test at all where there is none. */
+inline std::vector<Backend> cuda_backend()
+{
+  std::vector<Backend> found = every_backend();
+  found.erase(std::remove_if(found.begin(), found.end(),
+                             [](const Backend &b) { return b.backend != APF_CUDA; }),
+              found.end());
+  return found;
+}
+#define APF_ON_CUDA(Fixture)                              \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Fixture); \
+  INSTANTIATE_TEST_SUITE_P(, Fixture, testing::ValuesIn(cuda_backend()), backend_name)
 
 #define APF_ASSERT_OK(expression) ASSERT_EQ(expression, APF_OK) << apf_last_error(ctx)
 #define APF_EXPECT_OK(expression) EXPECT_EQ(expression, APF_OK) << apf_last_error(ctx)
