@@ -1,0 +1,181 @@
+"""Models, their files, and the modules that render as the C library does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import allpole
+from allpole.torch.effects import Compressor, Phaser
+
+RATE = 16000
+
+COMPRESSORS = [
+    {"variant": "td", "threshold": -30, "ratio": 4, "attack": 2, "release": 80, "make_up": 3},
+    {"variant": "td", "look_ahead": 40, "threshold": -40, "ratio": 20, "average": 5},
+    {"variant": "simple", "threshold": -30, "ratio": 3, "attack": 10},
+    {"variant": "fs", "threshold": -30, "ratio": 3, "attack": 10},
+]
+PHASERS = [
+    {"rate": 3, "phase": 0.2, "feedback": 0.4, "depth": 0.3, "bias": 0.05},
+    {"window": 0.04, "origin": 0.5, "rate": 1.3, "through": 0.7, "feedback": 0.8},
+]
+
+
+def signal(rng, channels=2, samples=8000):
+    return (rng.normal(size=(channels, samples)) * np.linspace(0.01, 1, samples)).astype(np.float32)
+
+
+def close_to_rounding(found, wanted):
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-7 * np.abs(wanted).max())
+
+
+# --- models ---------------------------------------------------------------------------------------
+def test_parameters_have_names_units_and_ranges():
+    model = allpole.Model("compressor", RATE, ratio=4, variant="td")
+
+    ratio = model.parameters["ratio"]
+    assert ratio.minimum <= 4 <= ratio.maximum and model.parameters["attack"].unit == "ms"
+    assert model["ratio"] == pytest.approx(4) and model["variant"] == "td"
+    model["attack"] = 12.5
+    assert model["attack"] == pytest.approx(12.5)
+    assert "attack=12.5 ms" in repr(model)
+
+
+def test_a_saved_model_is_the_same_model(tmp_path, rng):
+    model = allpole.Model("phaser", RATE, window=0.04, rate=3.5)
+
+    model.save(tmp_path / "model.safetensors")
+    loaded = allpole.load(tmp_path / "model.safetensors")
+
+    assert loaded.effect == "phaser" and loaded.options == model.options
+    x = signal(rng)
+    np.testing.assert_array_equal(loaded(x), model(x))
+
+
+def test_another_sample_rate_keeps_times():
+    model = allpole.Model("compressor", RATE, attack=7)
+    other = model.copy()
+
+    other.sample_rate = 48000
+
+    assert other.sample_rate == 48000 and other["attack"] == pytest.approx(7)
+    assert model.sample_rate == RATE
+    assert other.tensors()["at_logit"] != model.tensors()["at_logit"]
+
+
+def test_refusals_name_what_is_wrong(tmp_path):
+    model = allpole.Model("compressor", RATE)
+    with pytest.raises(ValueError, match='effect is "flanger", expected one of'):
+        allpole.Model("flanger", RATE)
+    with pytest.raises(ValueError, match='did you mean "ratio"'):
+        model["ration"] = 3
+    with pytest.raises(ValueError, match="ratio is 0.5, expected"):
+        model["ratio"] = 0.5
+    with pytest.raises(KeyError, match='has no "ration"'):
+        model["ration"]
+    with pytest.raises(ValueError, match='variant is "best"'):
+        model["variant"] = "best"
+    with pytest.raises(OSError, match="missing.safetensors"):
+        allpole.load(tmp_path / "missing.safetensors")
+    (tmp_path / "no.safetensors").write_bytes(b"no model at all")
+    with pytest.raises(ValueError, match="no.safetensors"):
+        allpole.load(tmp_path / "no.safetensors")
+    with pytest.raises(ValueError, match="x is nan at channel 0, frame 1"):
+        model(np.array([0, np.nan]))
+    with pytest.raises(ValueError, match=r"x has shape \(1, 1, 1\)"):
+        model(np.zeros((1, 1, 1)))
+    with pytest.raises(ValueError, match="notes"):
+        allpole.Model("synth", RATE)(np.zeros(100))
+
+
+# --- modules --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("settings", COMPRESSORS, ids=str)
+def test_the_compressor_module_renders_as_the_library(settings, rng):
+    model = allpole.Model("compressor", RATE, **settings)
+    x = signal(rng)
+
+    y = model.to_torch(torch.float64)(torch.from_numpy(x).double())
+
+    wanted = model(x)
+    assert np.abs(wanted - x).max() > 0.1
+    close_to_rounding(y.detach().numpy(), wanted)
+
+
+@pytest.mark.parametrize("settings", PHASERS, ids=str)
+@pytest.mark.parametrize("start", [0.0, 1.7])
+def test_the_phaser_module_renders_as_the_library(settings, start, rng):
+    model = allpole.Model("phaser", RATE, **settings)
+    x = signal(rng)
+
+    y = model.to_torch(torch.float64).eval()(torch.from_numpy(x).double(), start)
+
+    wanted = model(x, start)
+    assert np.abs(wanted - x).max() > 0.1
+    close_to_rounding(y.detach().numpy(), wanted)
+
+
+def test_the_phaser_module_keeps_its_poles_in_float32(rng):
+    model = allpole.Model("phaser", RATE, **PHASERS[1])
+    x = signal(rng)
+
+    y = model.to_torch().eval()(torch.from_numpy(x))
+
+    wanted = model(x)
+    assert y.dtype == torch.float32
+    # The oscillator and the waveshaper are float32; a filter in float32 would be off by some 1e-2.
+    np.testing.assert_allclose(y.detach().numpy(), wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("kind, settings", [(Compressor, COMPRESSORS[0]), (Phaser, PHASERS[0])])
+def test_a_module_goes_to_a_file_and_back(kind, settings, tmp_path, rng):
+    module = kind(RATE, dtype=torch.float64, **settings).eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+
+    module.save(tmp_path / "model.safetensors")
+    back = allpole.load(tmp_path / "model.safetensors").to_torch(torch.float64).eval()
+
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor), name
+    x = torch.from_numpy(signal(rng)).double()
+    assert torch.equal(back(x), module(x))
+    close_to_rounding(module(x).detach().numpy(), module.to_model()(x.float().numpy()))
+
+
+def test_settings_are_in_human_units():
+    module = Compressor(RATE, ratio=4, attack=3, dtype=torch.float64)
+
+    module.set(ratio=8, release=200)
+
+    found = module.settings()
+    assert found["ratio"] == pytest.approx(8) and found["release"] == pytest.approx(200)
+    assert found["attack"] == pytest.approx(3)
+    with pytest.raises(ValueError, match="ratio is 0.1"):
+        module.set(ratio=0.1)
+    with pytest.raises(ValueError, match="look_ahead is an option"):
+        module.set(look_ahead=3)
+
+
+def test_modules_train(rng):
+    x = torch.from_numpy(signal(rng, 1, 2000)).double()
+    for module in (Compressor(RATE, dtype=torch.float64), Phaser(RATE, dtype=torch.float64)):
+        module(x).square().mean().backward()
+
+        missing = [n for n, p in module.named_parameters() if p.requires_grad and p.grad is None]
+        assert not missing
+        assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+
+
+def test_a_make_up_gain_that_shall_not_train_does_not():
+    assert not Compressor(RATE, train_make_up="no").make_up_gain.requires_grad
+    assert Compressor(RATE).make_up_gain.requires_grad
+
+
+def test_what_has_no_module_is_refused():
+    with pytest.raises(ValueError, match="model is a synth, expected one of compressor, phaser"):
+        allpole.Model("synth", RATE).to_torch()
+    with pytest.raises(ValueError, match="phaser: variant is fs, expected td"):
+        Phaser(RATE, variant="fs")
