@@ -10,7 +10,6 @@
  * What is drawn at random (excerpts, signs) depends on seed and step alone, so a resumed run draws
  * the same.
  */
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +36,8 @@ typedef struct gradient_learner {
   apf_model *probe[SPSA_SETS];
   apf_optimizer *optimizer;
   apf_training_step *step; /* of graph and optimizer */
+  bool holds_parameters;   /* the graph has those of the starts */
+  bool holds_batch;        /* and the part as one, which is every step's batch */
   int64_t rows, length;    /* excerpts of a batch, samples of each */
   double *input, *target;  /* a batch: (rows, channels, length) */
   apf_note_batch notes;    /* or of notes */
@@ -89,14 +90,30 @@ static bool takes_notes(const gradient_learner *l)
   return l->base.model->effect->takes_notes;
 }
 
-static apf_status set_batch(const gradient_learner *l, int64_t step, apf_graph *graph)
+/** Draws the step's batch into the graph that evaluates the loss. */
+static apf_status set_batch(gradient_learner *l, int64_t step, apf_graph *graph)
 {
   if (takes_notes(l)) {
+    draw_notes(l, step);
     APF_TRY(apf_graph_set_all(graph, apf_graph_find(graph, "step"), (double)step));
     return apf_note_batch_set(graph, &l->notes);
   }
+  if (l->holds_batch) return APF_OK;
+  draw_batch(l, step);
   APF_TRY(apf_graph_set(graph, apf_graph_find(graph, "x"), l->input));
-  return apf_graph_set(graph, apf_graph_find(graph, "target"), l->target);
+  APF_TRY(apf_graph_set(graph, apf_graph_find(graph, "target"), l->target));
+  l->holds_batch = l->length == l->base.train->frames;
+  return APF_OK;
+}
+
+/** What the graph does not have from its own last step: after it was built, or a run resumed. */
+static apf_status set_parameters(gradient_learner *l)
+{
+  const apf_starts *starts = l->starts;
+  if (l->holds_parameters) return APF_OK;
+  APF_TRY(apf_models_to_graph(l->graph, (const apf_model *const *)starts->models, starts->left));
+  l->holds_parameters = true;
+  return APF_OK;
 }
 
 /* --- graphs ----------------------------------------------------------------------------------- */
@@ -152,6 +169,7 @@ static apf_status build(gradient_learner *l)
   l->step = NULL;
   l->optimizer = NULL;
   l->graph = NULL;
+  l->holds_parameters = l->holds_batch = false;
   APF_TRY(build_graph(l, l->starts->left, true, &l->graph));
   APF_TRY(create_optimizer(l));
   return apf_training_step_create(l->graph, l->optimizer, &l->step);
@@ -194,6 +212,8 @@ static apf_status exact_step(gradient_learner *l, int64_t step, double *losses)
 {
   APF_TRY(set_batch(l, step, l->graph));
   const apf_status status = apf_training_step_run(l->step);
+  snprintf(l->base.not_recorded, sizeof l->base.not_recorded, "%s",
+           apf_training_step_note(l->step));
   if (status != APF_OK && status != APF_ERR_NOT_FINITE) return status;
   char message[APF_MESSAGE_SIZE];
   snprintf(message, sizeof message, "%s", apf_last_error(l->base.ctx));
@@ -221,11 +241,7 @@ static apf_status gradient_step(apf_learner *learner, int64_t step, double *loss
 {
   gradient_learner *l = (gradient_learner *)learner;
   apf_starts *starts = l->starts;
-  if (takes_notes(l))
-    draw_notes(l, step);
-  else
-    draw_batch(l, step);
-  APF_TRY(apf_models_to_graph(l->graph, (const apf_model *const *)starts->models, starts->left));
+  APF_TRY(set_parameters(l));
   APF_TRY(l->base.config->spsa ? spsa_step(l, step, starts->loss)
                                : exact_step(l, step, starts->loss));
   const int best = apf_starts_best(starts);
@@ -237,21 +253,9 @@ static apf_status gradient_step(apf_learner *learner, int64_t step, double *loss
   return apf_starts_drop(starts, step) ? build(l) : APF_OK;
 }
 
-/** Says why a backend that could replay steps does not. */
-static void log_note(const gradient_learner *l, FILE *file)
-{
-  const char *note = apf_training_step_note(l->step);
-  json_t *text = *note ? json_string(note) : NULL;
-  char *quoted = text ? json_dumps(text, JSON_ENCODE_ANY) : NULL;
-  if (quoted) fprintf(file, ", \"not_recorded\": %s", quoted);
-  free(quoted);
-  json_decref(text);
-}
-
 static void gradient_log(const apf_learner *learner, FILE *file)
 {
   const gradient_learner *l = (const gradient_learner *)learner;
-  log_note(l, file);
   if (l->starts->count < 2) return;
   fputs(", \"starts\": {", file);
   for (int i = 0; i < l->starts->left; i++)
@@ -278,6 +282,7 @@ static apf_status gradient_load(apf_learner *learner, const apf_safetensors *fil
   gradient_learner *l = (gradient_learner *)learner;
   const int sets = l->starts->left;
   APF_TRY(apf_starts_load(l->starts, file));
+  l->holds_parameters = false;
   if (l->starts->left != sets) APF_TRY(build(l));
   const int64_t count = apf_optimizer_state_count(l->optimizer);
   double *values = malloc((size_t)count * sizeof *values);

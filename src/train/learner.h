@@ -46,8 +46,9 @@ struct apf_learner {
   const apf_pair *train;     /**< empty for effects that take notes */
   const apf_note_set *notes; /**< empty for the others */
   apf_model *model;
-  bool converged;   /**< there is nothing left to gain */
-  char reason[256]; /**< then: why */
+  bool converged;         /**< there is nothing left to gain */
+  char reason[256];       /**< then: why */
+  char not_recorded[256]; /**< why steps are not replayed on a backend that could; "" if they are */
 };
 
 /** The learner that the configuration asks for. `data` and `model` must outlive it. */

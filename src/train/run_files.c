@@ -161,6 +161,8 @@ apf_status apf_run_write_result(apf_run *r, const apf_train_result *result,
                            metrics_json(r->best->effect, result->before), "after",
                            metrics_json(r->best->effect, result->after), "parameters", parameters);
   if (json && other) json_object_set_new(json, "after_fs", metrics_json(r->best->effect, *other));
+  if (json && *r->learner->not_recorded)
+    json_object_set_new(json, "not_recorded", json_string(r->learner->not_recorded));
   char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
   json_decref(json);
   if (!text) return apf_fail(r->ctx, APF_ERR_MEMORY, "apf_train", "no memory for result.json");
