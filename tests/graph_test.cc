@@ -335,6 +335,13 @@ TEST_P(GraphTest, ParametersAreFlatAlignedAndFrozenOnesLast)
   EXPECT_EQ(apf_graph_data(g, a), apf_graph_flat(g).values);
   EXPECT_EQ(g.get(a), (std::vector<double>{1, 2, 3}));
   EXPECT_EQ(g.get(b), std::vector<double>{4});
+
+  EXPECT_EQ(apf_graph_parameter_offset(g, b), 24);
+  EXPECT_EQ(apf_graph_parameter_space(g), 32);
+  std::vector<double> all_values(32, NAN);
+  APF_ASSERT_OK(apf_graph_get_parameters(g, all_values.data()));
+  EXPECT_EQ(std::vector<double>(all_values.begin(), all_values.begin() + 3), g.get(a));
+  EXPECT_EQ(all_values[24], 4);
 }
 
 TEST_P(GraphTest, TheFirstMistakeSticksAndIsNamed)
@@ -409,6 +416,7 @@ TEST_P(GraphTest, CallsAtTheWrongMomentAreRefused)
   apf_var loss = apf_sum(g, p, APF_ALL_AXES, false);
   double out[2];
   expect_failure(ctx, apf_graph_get(g, p, out), APF_ERR_STATE, {"not built"});
+  expect_failure(ctx, apf_graph_get_parameters(g, out), APF_ERR_STATE, {"not built"});
   expect_failure(ctx, apf_graph_forward(g), APF_ERR_STATE, {"not built"});
   g.build(loss);
 

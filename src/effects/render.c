@@ -14,46 +14,57 @@ struct apf_renderer {
   double *signal; /* what crosses between host and graph */
 };
 
-/** Moves tensors one parameter at a time through a host buffer; `to` says which way. */
-static apf_status exchange(apf_graph *graph, apf_model *const *models, int64_t sets, bool to)
+/** The parameter of tensor i; none where the variant does not use it. */
+static apf_status parameter_of(apf_graph *graph, const apf_model *model, int64_t sets, int i,
+                               apf_var *parameter)
 {
-  apf_context *ctx = apf_graph_context(graph);
+  const apf_raw_tensor *tensor = &model->tensors[i];
+  *parameter = apf_graph_find(graph, tensor->name);
+  if (parameter->id == 0) return APF_OK;
+  const int64_t count = apf_shape_count(apf_graph_shape(graph, *parameter));
+  if (count == sets * tensor->count) return APF_OK;
+  return apf_fail(apf_graph_context(graph), APF_ERR_MISMATCH, __func__,
+                  "the graph's %s has %lld values, expected %lld sets of %lld", tensor->name,
+                  (long long)count, (long long)sets, (long long)tensor->count);
+}
+
+apf_status apf_models_to_graph(apf_graph *graph, const apf_model *const *models, int64_t sets)
+{
   for (int i = 0; i < models[0]->tensor_count; i++) {
-    const apf_raw_tensor *tensor = &models[0]->tensors[i];
-    apf_var parameter = apf_graph_find(graph, tensor->name);
-    if (parameter.id == 0) continue; /* a variant need not use every tensor */
-    int64_t count = apf_shape_count(apf_graph_shape(graph, parameter));
-    if (count != sets * tensor->count)
-      return apf_fail(ctx, APF_ERR_MISMATCH, __func__,
-                      "the graph's %s has %lld values, expected %lld sets of %lld", tensor->name,
-                      (long long)count, (long long)sets, (long long)tensor->count);
-    size_t bytes = (size_t)tensor->count * sizeof(double);
-    double *host = malloc(bytes * (size_t)sets + 1);
-    if (!host) return apf_fail(ctx, APF_ERR_MEMORY, __func__, "no memory for %s", tensor->name);
-    apf_status status = APF_OK;
-    if (to) {
-      for (int64_t s = 0; s < sets; s++)
-        memcpy(host + s * tensor->count, models[s]->tensors[i].values, bytes);
-      status = apf_graph_set(graph, parameter, host);
-    } else {
-      status = apf_graph_get(graph, parameter, host);
-      for (int64_t s = 0; s < sets && status == APF_OK; s++)
-        memcpy(models[s]->tensors[i].values, host + s * tensor->count, bytes);
-    }
+    const int64_t count = models[0]->tensors[i].count;
+    apf_var parameter;
+    APF_TRY(parameter_of(graph, models[0], sets, i, &parameter));
+    if (parameter.id == 0) continue;
+    double *host = malloc((size_t)(sets * count) * sizeof *host + 1);
+    if (!host)
+      return apf_fail(apf_graph_context(graph), APF_ERR_MEMORY, __func__, "no memory for %s",
+                      models[0]->tensors[i].name);
+    for (int64_t s = 0; s < sets; s++)
+      memcpy(host + s * count, models[s]->tensors[i].values, (size_t)count * sizeof *host);
+    const apf_status status = apf_graph_set(graph, parameter, host);
     free(host);
     APF_TRY(status);
   }
   return APF_OK;
 }
 
-apf_status apf_models_to_graph(apf_graph *graph, const apf_model *const *models, int64_t sets)
-{
-  return exchange(graph, (apf_model *const *)models, sets, true);
-}
-
 apf_status apf_models_from_graph(apf_graph *graph, apf_model *const *models, int64_t sets)
 {
-  return exchange(graph, models, sets, false);
+  double *values = malloc((size_t)apf_graph_parameter_space(graph) * sizeof *values + 1);
+  if (!values)
+    return apf_fail(apf_graph_context(graph), APF_ERR_MEMORY, __func__, "no memory for parameters");
+  apf_status status = apf_graph_get_parameters(graph, values);
+  for (int i = 0; i < models[0]->tensor_count && status == APF_OK; i++) {
+    const int64_t count = models[0]->tensors[i].count;
+    apf_var parameter;
+    status = parameter_of(graph, models[0], sets, i, &parameter);
+    if (status != APF_OK || parameter.id == 0) continue;
+    const double *from = values + apf_graph_parameter_offset(graph, parameter);
+    for (int64_t s = 0; s < sets; s++)
+      memcpy(models[s]->tensors[i].values, from + s * count, (size_t)count * sizeof *from);
+  }
+  free(values);
+  return status;
 }
 
 apf_status apf_renderer_create(apf_context *ctx, const apf_model *model, apf_dtype dtype,

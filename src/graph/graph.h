@@ -154,6 +154,12 @@ int apf_graph_parameter_count(const apf_graph *g);
 apf_var apf_graph_parameter_at(const apf_graph *g, int i);
 bool apf_graph_is_frozen(const apf_graph *g, apf_var parameter);
 
+/** All parameters, frozen ones included, in one copy from the backend: after build, `host` gets
+ *  apf_graph_parameter_space() values, a parameter's from apf_graph_parameter_offset() on. */
+int64_t apf_graph_parameter_space(const apf_graph *g);
+int64_t apf_graph_parameter_offset(const apf_graph *g, apf_var parameter);
+APF_MUST_CHECK apf_status apf_graph_get_parameters(apf_graph *g, double *host);
+
 /** Values of all parameters of the same names and shapes, such as from the training graph to the
  *  validation graph; same context, same dtype. APF_ERR_MISMATCH names what is missing or differs.
  */

@@ -206,6 +206,31 @@ apf_status apf_graph_get(apf_graph *g, apf_var v, double *host)
   return download_double(g, __func__, v, apf_graph_data(g, v), "value", host);
 }
 
+int64_t apf_graph_parameter_space(const apf_graph *g)
+{
+  return g->flat_total;
+}
+
+int64_t apf_graph_parameter_offset(const apf_graph *g, apf_var parameter)
+{
+  const tensor *t = apf_graph_tensor(g, parameter);
+  return t && t->leaf == LEAF_PARAMETER ? t->flat_offset : -1;
+}
+
+apf_status apf_graph_get_parameters(apf_graph *g, double *host)
+{
+  if (!g) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "g is NULL");
+  if (!g->ready) return apf_fail(g->ctx, APF_ERR_STATE, __func__, "the graph is not built");
+  if (!host && g->flat_total > 0)
+    return apf_fail(g->ctx, APF_ERR_ARGUMENT, __func__, "host is NULL, expected an array");
+  const bool narrow = g->dtype == APF_F32;
+  if (narrow) APF_TRY(host_buffer(g, g->flat_total + 1));
+  APF_TRY(g->ctx->table->download(g->ctx, narrow ? g->host : host, g->flat_values,
+                                  (size_t)g->flat_total * g->element_bytes));
+  for (int64_t i = 0; narrow && i < g->flat_total; i++) host[i] = (double)((float *)g->host)[i];
+  return APF_OK;
+}
+
 apf_status apf_graph_get_gradient(apf_graph *g, apf_var v, double *host)
 {
   if (!g) return apf_fail(NULL, APF_ERR_ARGUMENT, __func__, "g is NULL");
