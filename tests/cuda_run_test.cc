@@ -1,5 +1,7 @@
 /* What the command does with --backend cuda, through the C interface: whole runs with validation
  * and checkpoints, resuming, evaluation and rendering, against the same on the CPU. */
+#include <cuda_runtime.h>
+
 #include "support/support.h"
 #include "support/temporary.h"
 
@@ -211,4 +213,28 @@ TEST_P(CudaRun, RendersAsTheCpu)
   EXPECT_EQ(out[0].size(), static_cast<size_t>(is_synth() ? kNotes * kNote : kFrames));
   EXPECT_LE(relative_error(out[0], out[1]), job.sound_tolerance);
   apf_model_destroy(model);
+}
+
+TEST_P(CudaRun, OnAStreamThatCannotBeCapturedStepsRunAllTheSame)
+{
+  if (std::string(job.optimizer) == "lm") return; /* takes no recorded steps */
+  apf_context_options options;
+  apf_context_options_init(&options);
+  options.backend = APF_CUDA;
+  options.stream = cudaStreamLegacy;
+  apf_context *legacy = nullptr;
+  ASSERT_EQ(apf_context_create(&options, &legacy), APF_OK) << apf_last_error(nullptr);
+  Watch recorded, run_by_operator;
+
+  train(cuda, "recorded", 4, &recorded);
+  train(legacy, "operators", 4, &run_by_operator);
+
+  EXPECT_EQ(run_by_operator.losses, recorded.losses);
+  EXPECT_EQ(read_bytes(folder.file("recorded/metrics.jsonl")),
+            read_bytes(folder.file("operators/metrics.jsonl")));
+  EXPECT_EQ(read_bytes(folder.file("recorded/result.json")).find("not_recorded"),
+            std::string::npos);
+  EXPECT_NE(read_bytes(folder.file("operators/result.json")).find("not_recorded"),
+            std::string::npos);
+  apf_context_destroy(legacy);
 }

@@ -30,10 +30,16 @@ struct CUgraphExec_st {
 
 namespace {
 
+/** Under either of its names. */
+bool is_default(cudaStream_t stream)
+{
+  return !stream || stream == cudaStreamLegacy;
+}
+
 CUstream_st *resolve(cudaStream_t stream)
 {
   static CUstream_st *const default_stream = new CUstream_st();
-  return stream ? stream : default_stream;
+  return is_default(stream) ? default_stream : stream;
 }
 
 /** Those of every host thread: the strictest of CUDA's modes, whichever was asked for. */
@@ -57,7 +63,7 @@ cudaError_t enqueue(cudaStream_t stream, std::function<void()> work)
     s->work.push_back(std::move(work));
     return cudaSuccess;
   }
-  if (!stream && !capturing_streams.empty())
+  if (is_default(stream) && !capturing_streams.empty())
     return refuse(cudaErrorStreamCaptureUnsupported, "work on the default stream");
   const DeviceAccess scope;
   work();
@@ -66,7 +72,7 @@ cudaError_t enqueue(cudaStream_t stream, std::function<void()> work)
 
 int device_of_stream(cudaStream_t stream)
 {
-  return stream ? stream->device : current_device();
+  return is_default(stream) ? current_device() : stream->device;
 }
 
 cudaError_t check_not_capturing(const char *call)
@@ -158,9 +164,9 @@ cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEve
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
 {
   const Guard guard(machine_lock());
-  if (!stream || stream->capturing) {
+  if (is_default(stream) || stream->capturing) {
     set_error(cudaErrorStreamCaptureUnsupported, "%s: %s", __func__,
-              stream ? "the stream is being captured already" : "the default stream");
+              is_default(stream) ? "the default stream" : "the stream is being captured already");
     return cudaErrorStreamCaptureUnsupported;
   }
   stream->capturing = true;
@@ -174,7 +180,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 {
   const Guard guard(machine_lock());
   *graph = nullptr;
-  if (!stream || !stream->capturing) {
+  if (is_default(stream) || !stream->capturing) {
     set_error(cudaErrorIllegalState, "%s: the stream is not being captured", __func__);
     return cudaErrorIllegalState;
   }
