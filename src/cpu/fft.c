@@ -296,7 +296,7 @@ static void pack_parts(int64_t m, const real *restrict turn, const real *restric
 static void pow2_forward(const fft_plan *plan, const real *x, bin *X, real *scratch)
 {
   const int64_t m = plan->m, work = 2 * (m + FFT_POW2_GAP);
-  const real *z = APF_CPU(fft_pow2_run)(m, plan->pow2, x, x + 1, 2, scratch, scratch + work);
+  const real *z = APF_CPU(fft_pow2_run)(m, plan->pow2, x, NULL, scratch, scratch + work);
   unpack_parts(m, plan->turn, z, (real *)(void *)X);
 }
 
@@ -312,7 +312,7 @@ static void pow2_inverse(const fft_plan *plan, const bin *X, real *restrict x, r
   }
   pack_parts(m, plan->turn, b, b + imaginary, a);
   /* Parts exchanged: the inverse transform. */
-  const real *z = APF_CPU(fft_pow2_run)(m, plan->pow2, a + imaginary, a, 1, b, c);
+  const real *z = APF_CPU(fft_pow2_run)(m, plan->pow2, a + imaginary, a, b, c);
 #pragma omp simd
   for (int64_t i = 0; i < m; i++) {
     x[2 * i] = z[imaginary + i];
