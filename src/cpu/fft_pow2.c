@@ -3,14 +3,9 @@
 
 #include <math.h>
 
-#include "cpu/simd.h"
+#include "cpu/cvec.h"
 
 enum { LANES = SIMD_LANES };
-
-/** A complex number of each lane. */
-typedef struct cvec {
-  vreal re, im;
-} cvec;
 
 /** Radix of the next step of a transform of n values. Two steps of 4 beat one of 8 and one of 2. */
 static int radix_of(int64_t n)
@@ -50,21 +45,6 @@ void APF_CPU(fft_pow2_table)(int64_t m, real *table)
 
 /* --- transforms of 2, 4 and 8 values, all in registers ---------------------------------------- */
 
-SIMD_INLINE cvec add(cvec u, cvec v)
-{
-  return (cvec){u.re + v.re, u.im + v.im};
-}
-
-SIMD_INLINE cvec subtract(cvec u, cvec v)
-{
-  return (cvec){u.re - v.re, u.im - v.im};
-}
-
-SIMD_INLINE cvec multiply(cvec u, cvec v)
-{
-  return (cvec){u.re * v.re - u.im * v.im, u.re * v.im + u.im * v.re};
-}
-
 /** -j u */
 SIMD_INLINE cvec quarter_turn(cvec u)
 {
@@ -80,8 +60,8 @@ SIMD_INLINE cvec eighth_turn(cvec u)
 
 SIMD_INLINE void dft2(cvec *a, cvec *b)
 {
-  const cvec sum = add(*a, *b);
-  *b = subtract(*a, *b);
+  const cvec sum = cvec_add(*a, *b);
+  *b = cvec_subtract(*a, *b);
   *a = sum;
 }
 
@@ -91,9 +71,9 @@ SIMD_INLINE void dft4(cvec *a, cvec *b, cvec *c, cvec *d)
   dft2(b, d);
   const cvec turned = quarter_turn(*d), second = *c;
   dft2(a, b);
-  *d = subtract(second, turned);
+  *d = cvec_subtract(second, turned);
   *c = *b;
-  *b = add(second, turned);
+  *b = cvec_add(second, turned);
 }
 
 SIMD_INLINE void dft8(cvec *z)
@@ -104,8 +84,8 @@ SIMD_INLINE void dft8(cvec *z)
                        eighth_turn(quarter_turn(z[7]))};
   const cvec even[4] = {z[0], z[2], z[4], z[6]};
   for (int k = 0; k < 4; k++) {
-    z[k] = add(even[k], odd[k]);
-    z[k + 4] = subtract(even[k], odd[k]);
+    z[k] = cvec_add(even[k], odd[k]);
+    z[k + 4] = cvec_subtract(even[k], odd[k]);
   }
 }
 
@@ -132,9 +112,7 @@ SIMD_INLINE cvec load(values from, int64_t i)
 {
   if (from.vectors) return from.vectors[i];
   if (!from.pairs) return (cvec){simd_load(from.re + i * LANES), simd_load(from.im + i * LANES)};
-  const vreal low = simd_load(from.pairs + 2 * i * LANES);
-  const vreal high = simd_load(from.pairs + 2 * i * LANES + LANES);
-  return (cvec){SIMD_EVEN(low, high), SIMD_ODD(low, high)};
+  return cvec_load(from.pairs + 2 * i * LANES);
 }
 
 /** Butterflies of s neighbours, which share their twiddle factors. */
@@ -148,7 +126,7 @@ SIMD_INLINE void butterflies(int radix, bool turn, int64_t n, int64_t s, const r
     to[q] = z[0];
     for (int k = 1; k < radix; k++) {
       const cvec factor = {simd_set(w[2 * k - 2]), simd_set(w[2 * k - 1])};
-      to[q + k * s] = turn ? multiply(z[k], factor) : z[k];
+      to[q + k * s] = turn ? cvec_multiply(z[k], factor) : z[k];
     }
   }
 }
@@ -198,8 +176,8 @@ static void join_lanes(int64_t length, const real *w, const cvec *from, real *re
     simd_transpose_square(part[1], turned[1]);
     z[0] = (cvec){turned[0][0], turned[1][0]};
     for (int v = 1; v < LANES; v++, w += 2 * LANES)
-      z[v] =
-          multiply((cvec){turned[0][v], turned[1][v]}, (cvec){simd_load(w), simd_load(w + LANES)});
+      z[v] = cvec_multiply((cvec){turned[0][v], turned[1][v]},
+                           (cvec){simd_load(w), simd_load(w + LANES)});
     dft(LANES, z);
     for (int v = 0; v < LANES; v++) {
       simd_store(re + k + length * v, z[v].re);

@@ -25,7 +25,7 @@ apf_status APF_CPU(frequency_filter_backward)(apf_context *ctx, int64_t B, int64
 {
   response_grid grid;
   real *threads;
-  const int64_t room = RESPONSE_GRADIENT_ROOM * (n_fft / 2 + 1);
+  const int64_t room = APF_CPU(rational_room)(Kb, Ka);
   APF_TRY(APF_CPU(response_begin)(ctx, n_fft, 0, room, &grid, NULL, &threads));
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
   for (int64_t frame = 0; frame < B * F; frame++) {

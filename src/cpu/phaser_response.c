@@ -25,18 +25,16 @@ apf_status APF_CPU(phaser_response_backward)(apf_context *ctx, int64_t B, int64_
                                              real *dg2, real *db, real *da)
 {
   response_grid grid;
-  real *shared, *threads;
-  const int64_t room = RESPONSE_GRADIENT_ROOM * (n_fft / 2 + 1);
+  real *shared;
   const int64_t each = (int64_t)(sizeof(phaser_gradients) / sizeof(real));
-  APF_TRY(APF_CPU(response_begin)(ctx, n_fft, B * F * each, room, &grid, &shared, &threads));
+  APF_TRY(APF_CPU(response_begin)(ctx, n_fft, B * F * each, 0, &grid, &shared, NULL));
   phaser_gradients *frames = (phaser_gradients *)(void *)shared;
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)
   for (int64_t frame = 0; frame < B * F; frame++) {
     const int64_t row = frame / F, at = frame * 2 * grid.K;
     const phaser filter = {p[frame], g1[row], g2[row], b + row * 3, a + row * 3};
     APF_CPU(phaser_gradient)
-    (&grid, &filter, dY + at, X + at, dX ? dX + at : NULL, frames + frame,
-     threads + scratch_thread() * scratch_room(room));
+    (&grid, &filter, dY + at, X + at, dX ? dX + at : NULL, frames + frame);
   }
   APF_CPU(phaser_gradients_sum)(B, F, frames, dp, dg1, dg2, db, da);
   return APF_OK;

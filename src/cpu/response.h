@@ -14,15 +14,12 @@
 #include "core/context.h"
 #include "core/precision.h"
 
-/** The grid, and room for one thread's gradients of B and A: 4 K values. */
 typedef struct response_grid {
   int64_t K;
   const real *re, *im; /* of z */
 } response_grid;
 
-enum { RESPONSE_GRADIENT_ROOM = 4 };
-
-/** re[K], im[K] = z. */
+/** re, im = z; scratch_room(K) values each. */
 response_grid APF_CPU(response_grid_fill)(int64_t n_fft, real *re, real *im);
 
 /** The grid in the workspace, then `shared` reals and `each` reals per thread (where not NULL). */
@@ -37,7 +34,9 @@ typedef struct rational {
 /** Y = X H; X and Y interleaved, may be the same. */
 void APF_CPU(rational_apply)(const response_grid *grid, const rational *filter, const real *X,
                              real *Y);
-/** dX (may be dY), db[Kb], da[Ka] of one frame; each may be NULL. room: 4 K values. */
+/** Values that rational_gradient needs. */
+int64_t APF_CPU(rational_room)(int64_t Kb, int64_t Ka);
+/** dX (may be dY), db[Kb], da[Ka] of one frame; each may be NULL. room: aligned for vectors. */
 void APF_CPU(rational_gradient)(const response_grid *grid, const rational *filter, const real *dY,
                                 const real *X, real *dX, real *db, real *da, real *room);
 
@@ -52,9 +51,9 @@ typedef struct phaser_gradients {
 } phaser_gradients;
 
 void APF_CPU(phaser_apply)(const response_grid *grid, const phaser *filter, const real *X, real *Y);
-/** dX may be dY or NULL; d NULL: none of the others is wanted. room: 4 K values. */
+/** dX may be dY or NULL; d NULL: none of the others is wanted. */
 void APF_CPU(phaser_gradient)(const response_grid *grid, const phaser *filter, const real *dY,
-                              const real *X, real *dX, phaser_gradients *d, real *room);
+                              const real *X, real *dX, phaser_gradients *d);
 
 /** The gradients of B x F frames: dp[B,F]; the others summed over a row's frames, in double, in
  *  order: dg1[B], dg2[B], db[B,3], da[B,3]. Each may be NULL. */

@@ -95,6 +95,14 @@ static inline bool simd_should_stream(const void *array, int64_t B, int64_t leng
   return row % 64 == 0 && (uintptr_t)array % 64 == 0 && row >= large / B;
 }
 
+/** Sum of the lanes, in order. */
+SIMD_INLINE real simd_sum(vreal v)
+{
+  real sum = v[0];
+  for (int lane = 1; lane < SIMD_LANES; lane++) sum += v[lane];
+  return sum;
+}
+
 /* --- transposition --------------------------------------------------------------------------- */
 
 #define SIMD_PICK __builtin_shufflevector
@@ -110,15 +118,19 @@ static inline bool simd_should_stream(const void *array, int64_t B, int64_t leng
 #define SIMD_FAR(u)          SIMD_PICK(u, u, 4, 5, 6, 7)
 #define SIMD_EVEN(u, v)      SIMD_PICK(u, v, 0, 2, 4, 6, 8, 10, 12, 14)
 #define SIMD_ODD(u, v)       SIMD_PICK(u, v, 1, 3, 5, 7, 9, 11, 13, 15)
+#define SIMD_ZIP_LOW(u, v)   SIMD_PICK(u, v, 0, 8, 1, 9, 2, 10, 3, 11)
+#define SIMD_ZIP_HIGH(u, v)  SIMD_PICK(u, v, 4, 12, 5, 13, 6, 14, 7, 15)
 #elif SIMD_BYTES == 32
-#define SIMD_LOW(u, v)   SIMD_PICK(u, v, 0, 4, 2, 6)
-#define SIMD_HIGH(u, v)  SIMD_PICK(u, v, 1, 5, 3, 7)
-#define SIMD_LEFT(u, v)  SIMD_PICK(u, v, 0, 1, 4, 5)
-#define SIMD_RIGHT(u, v) SIMD_PICK(u, v, 2, 3, 6, 7)
-#define SIMD_NEAR(u)     SIMD_PICK(u, u, 0, 1)
-#define SIMD_FAR(u)      SIMD_PICK(u, u, 2, 3)
-#define SIMD_EVEN(u, v)  SIMD_PICK(u, v, 0, 2, 4, 6)
-#define SIMD_ODD(u, v)   SIMD_PICK(u, v, 1, 3, 5, 7)
+#define SIMD_LOW(u, v)      SIMD_PICK(u, v, 0, 4, 2, 6)
+#define SIMD_HIGH(u, v)     SIMD_PICK(u, v, 1, 5, 3, 7)
+#define SIMD_LEFT(u, v)     SIMD_PICK(u, v, 0, 1, 4, 5)
+#define SIMD_RIGHT(u, v)    SIMD_PICK(u, v, 2, 3, 6, 7)
+#define SIMD_NEAR(u)        SIMD_PICK(u, u, 0, 1)
+#define SIMD_FAR(u)         SIMD_PICK(u, u, 2, 3)
+#define SIMD_EVEN(u, v)     SIMD_PICK(u, v, 0, 2, 4, 6)
+#define SIMD_ODD(u, v)      SIMD_PICK(u, v, 1, 3, 5, 7)
+#define SIMD_ZIP_LOW(u, v)  SIMD_PICK(u, v, 0, 4, 1, 5)
+#define SIMD_ZIP_HIGH(u, v) SIMD_PICK(u, v, 2, 6, 3, 7)
 #elif APF_REAL_IS_FLOAT
 #define SIMD_LOW(u, v)       SIMD_PICK(u, v, 0, 4, 1, 5)
 #define SIMD_HIGH(u, v)      SIMD_PICK(u, v, 2, 6, 3, 7)
@@ -126,11 +138,15 @@ static inline bool simd_should_stream(const void *array, int64_t B, int64_t leng
 #define SIMD_HIGH_PAIR(u, v) SIMD_PICK(u, v, 2, 3, 6, 7)
 #define SIMD_EVEN(u, v)      SIMD_PICK(u, v, 0, 2, 4, 6)
 #define SIMD_ODD(u, v)       SIMD_PICK(u, v, 1, 3, 5, 7)
+#define SIMD_ZIP_LOW         SIMD_LOW
+#define SIMD_ZIP_HIGH        SIMD_HIGH
 #else
 #define SIMD_LOW(u, v)  SIMD_PICK(u, v, 0, 2)
 #define SIMD_HIGH(u, v) SIMD_PICK(u, v, 1, 3)
 #define SIMD_EVEN       SIMD_LOW
 #define SIMD_ODD        SIMD_HIGH
+#define SIMD_ZIP_LOW    SIMD_LOW
+#define SIMD_ZIP_HIGH   SIMD_HIGH
 #endif
 
 /** Transposes the 16-byte quarters of SIMD_QUARTER vectors, each quarter for itself. */

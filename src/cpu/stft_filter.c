@@ -39,7 +39,7 @@ apf_status APF_CPU(stft_filter_forward)(apf_context *ctx, int64_t B, int64_t T, 
 {
   const stft_shape shape = {B, T, n_fft, window, hop, 0};
   const coefficients c = {.F = T / hop + 1, .Kb = Kb, .Ka = Ka, .b = b, .a = a};
-  const stft_response response = {&c, apply, gradient};
+  const stft_response response = {&c, apply, gradient, 0};
   return APF_CPU(stft_response_forward)(ctx, &shape, &response, x, y);
 }
 
@@ -50,7 +50,7 @@ apf_status APF_CPU(stft_filter_backward)(apf_context *ctx, int64_t B, int64_t T,
 {
   const stft_shape shape = {B, T, n_fft, window, hop, 0};
   const coefficients c = {T / hop + 1, Kb, Ka, b, a, db, da};
-  const stft_response response = {&c, apply, gradient};
+  const stft_response response = {&c, apply, gradient, APF_CPU(rational_room)(Kb, Ka)};
   real *shared;
   return APF_CPU(stft_response_backward)(ctx, &shape, &response, 0, dy, db || da ? x : NULL, dx,
                                          &shared);

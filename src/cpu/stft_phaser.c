@@ -26,7 +26,8 @@ static void gradient(const void *user, const response_grid *grid, int64_t row, i
   const phaser filter = filter_of(s, row, f);
   phaser_gradients *frames = (phaser_gradients *)(void *)shared;
   APF_CPU(phaser_gradient)
-  (grid, &filter, dY, X ? X : dY, dY, X ? frames + row * s->F + f : NULL, room);
+  (grid, &filter, dY, X ? X : dY, dY, X ? frames + row * s->F + f : NULL);
+  (void)room;
 }
 
 apf_status APF_CPU(stft_phaser_forward)(apf_context *ctx, int64_t B, int64_t T, int64_t n_fft,
@@ -36,7 +37,7 @@ apf_status APF_CPU(stft_phaser_forward)(apf_context *ctx, int64_t B, int64_t T, 
 {
   const stft_shape shape = {B, T, n_fft, window, hop, 0};
   const settings s = {T / hop + 1, p, g1, g2, b, a};
-  const stft_response response = {&s, apply, gradient};
+  const stft_response response = {&s, apply, gradient, 0};
   return APF_CPU(stft_response_forward)(ctx, &shape, &response, x, y);
 }
 
@@ -48,7 +49,7 @@ apf_status APF_CPU(stft_phaser_backward)(apf_context *ctx, int64_t B, int64_t T,
 {
   const stft_shape shape = {B, T, n_fft, window, hop, 0};
   const settings s = {T / hop + 1, p, g1, g2, b, a};
-  const stft_response response = {&s, apply, gradient};
+  const stft_response response = {&s, apply, gradient, 0};
   const int parameters = dp || dg1 || dg2 || db || da;
   const int64_t each = (int64_t)(sizeof(phaser_gradients) / sizeof(real));
   real *shared;

@@ -19,11 +19,11 @@ typedef struct response_work {
   real *shared;
 } response_work;
 
-static apf_status begin(apf_context *ctx, const stft_shape *shape, int parts, int backward,
+static apf_status begin(apf_context *ctx, const stft_shape *shape, int parts, int64_t room,
                         int64_t shared, response_work *work)
 {
   const int64_t K = shape->n_fft / 2 + 1;
-  work->room = backward ? RESPONSE_GRADIENT_ROOM * K : 0;
+  work->room = room;
   const int64_t each = 2 * scratch_room(2 * K) + scratch_room(work->room);
   real *memory = NULL;
   APF_TRY(APF_CPU(stft_begin)(ctx, shape, parts, each, 2 * scratch_room(K) + shared, &memory,
@@ -75,7 +75,7 @@ apf_status APF_CPU(stft_response_backward)(apf_context *ctx, const stft_shape *s
                                            const real *dy, const real *x, real *dx, real **shared)
 {
   response_work work;
-  APF_TRY(begin(ctx, shape, STFT_SCALE | STFT_OVERLAP, 1, shared_room, &work));
+  APF_TRY(begin(ctx, shape, STFT_SCALE | STFT_OVERLAP, response->room, shared_room, &work));
   const stft_work *stft = &work.stft;
   *shared = work.shared;
 #pragma omp parallel for num_threads(ctx->threads) schedule(static)

@@ -13,9 +13,10 @@ typedef struct stft_response {
   /** X <- X H, for frame f of a row. */
   void (*apply)(const void *user, const response_grid *grid, int64_t row, int64_t f, real *X);
   /** dY <- dY conj(H). With X, also gradients of the parameters, into `shared` or elsewhere;
-   *  room: RESPONSE_GRADIENT_ROOM K values. */
+   *  room: `room` values of the thread's own. */
   void (*gradient)(const void *user, const response_grid *grid, int64_t row, int64_t f,
                    const real *X, real *dY, real *shared, real *room);
+  int64_t room;
 } stft_response;
 
 apf_status APF_CPU(stft_response_forward)(apf_context *ctx, const stft_shape *shape,
