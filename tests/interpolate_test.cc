@@ -37,6 +37,48 @@ TEST_P(Interpolate, OneFrameIsConstantOneSampleIsTheFirstSameLengthIsACopy)
   EXPECT_EQ(forward<double>(1, 7, 7, 1, x), x);
 }
 
+/** Distances between frames on both sides of a vector's length, several tasks, narrow and wide
+ * rows; the equation written out. Of a position u the rounding is u's, some hundred times a
+ * weight's. */
+TEST_P(Interpolate, EveryValueIsTheEquations)
+{
+  for (int64_t F : {1, 2, 3, 40, 700})
+    for (int64_t T : {31, 700, 9001})
+      for (int64_t C : {1, 2, 3, 16, 17}) {
+        const auto x = random_values<double>(2 * F * C, 1),
+                   dy = random_values<double>(2 * T * C, 2);
+        std::vector<double> y(2 * T * C), dx(2 * F * C);
+        for (int64_t i = 0; i < 2 * T * C; i++) {
+          const int64_t b = i / (T * C), t = i / C % T, c = i % C;
+          const double u = double(t) * double(F - 1) / double(T - 1);
+          const int64_t frame = std::max<int64_t>(0, std::min<int64_t>(u, F - 2));
+          const int64_t left = (b * F + frame) * C + c, right = F > 1 ? left + C : left;
+          y[i] = (1 - (u - frame)) * x[left] + (u - frame) * x[right];
+          dx[left] += (1 - (u - frame)) * dy[i];
+          dx[right] += (u - frame) * dy[i];
+        }
+        const std::vector<float> narrow(x.begin(), x.end()), narrow_dy(dy.begin(), dy.end());
+        const auto widen = [](const std::vector<float> &v) {
+          return std::vector<double>(v.begin(), v.end());
+        };
+        SCOPED_TRACE(testing::Message() << "F " << F << " T " << T << " C " << C);
+
+        EXPECT_LE(relative_error(forward<double>(2, F, T, C, x), y), 1e-12);
+        EXPECT_LE(relative_error(backward<double>(2, F, T, C, dy), dx), 1e-12);
+        EXPECT_LE(relative_error(widen(forward<float>(2, F, T, C, narrow)), y), 1e-6);
+        EXPECT_LE(relative_error(widen(backward<float>(2, F, T, C, narrow_dy)), dx), 1e-5);
+      }
+}
+
+TEST_P(Interpolate, TheLastSampleIsTheLastFrame)
+{
+  for (int64_t T : {2, 40, 1000, 5000}) {
+    const auto x = random_values<float>(7 * 3, T), y = forward<float>(1, 7, T, 3, x);
+
+    EXPECT_EQ(std::vector<float>(y.end() - 3, y.end()), std::vector<float>(x.end() - 3, x.end()));
+  }
+}
+
 TEST_P(Interpolate, AdjointIdentityHolds)
 {
   for (int64_t B : {1, 3})
