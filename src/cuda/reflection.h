@@ -88,6 +88,50 @@ __device__ inline Levels<real> levels_of_thread(real *scratch)
           static_cast<int64_t>(gridDim.x) * blockDim.x};
 }
 
+/** Loop of a kernel over its block's first rows. */
+#define APF_ROWS(n, N)                                                                       \
+  for (int64_t n = static_cast<int64_t>(blockIdx.x) * apf_cuda::REFLECTION_THREADS; n < (N); \
+       n += static_cast<int64_t>(gridDim.x) * apf_cuda::REFLECTION_THREADS)
+
+/* A conversion is a struct whose `convert` turns a row into its result, and whose `adjoint` turns
+ * the result's gradient g into the row's, given k and the levels, which it fills. */
+
+template <class Conversion, class real>
+__global__ void reflection_forward_kernel(int64_t N, int64_t M, const real *in, real *out)
+{
+  APF_DYNAMIC_SHARED(tile, real);
+  const SharedRow<real> row = {tile + threadIdx.x};
+  APF_ROWS(n, N)
+  {
+    load_rows(n, N, M, in, tile);
+    __syncthreads();
+    if (n + threadIdx.x < N) Conversion::convert(M, row);
+    __syncthreads();
+    store_rows(n, N, M, tile, out);
+    __syncthreads(); /* the tile is free again */
+  }
+}
+
+template <class Conversion, class real>
+__global__ void reflection_backward_kernel(int64_t N, int64_t M, const real *d_out, const real *k,
+                                           real *scratch, real *d_in)
+{
+  APF_DYNAMIC_SHARED(tile, real);
+  real *const gradients = tile + M * REFLECTION_STRIDE;
+  const SharedRow<real> row = {tile + threadIdx.x}, g = {gradients + threadIdx.x};
+  const Levels<real> levels = levels_of_thread(scratch);
+  APF_ROWS(n, N)
+  {
+    load_rows(n, N, M, k, tile);
+    load_rows(n, N, M, d_out, gradients);
+    __syncthreads();
+    if (n + threadIdx.x < N) Conversion::adjoint(M, row, levels, g);
+    __syncthreads();
+    store_rows(n, N, M, gradients, d_in);
+    __syncthreads(); /* the tiles are free again */
+  }
+}
+
 /** Bytes of shared memory for `tiles` rows a thread. */
 template <class real>
 size_t reflection_bytes(int64_t M, int tiles)
@@ -95,21 +139,26 @@ size_t reflection_bytes(int64_t M, int tiles)
   return static_cast<size_t>(M * tiles) * REFLECTION_STRIDE * sizeof(real);
 }
 
-/** Scratch for a backward pass of `grid` blocks. */
-template <class real>
-apf_status reflection_scratch(apf_context *ctx, unsigned grid, int64_t M, real **out)
+template <class Conversion, class real>
+apf_status reflection_forward(apf_context *ctx, int64_t N, int64_t M, const real *in, real *out)
 {
-  void *memory = nullptr;
-  const int64_t values = static_cast<int64_t>(grid) * REFLECTION_THREADS * (M * (M + 1) / 2);
-  APF_TRY(apf_workspace(ctx, static_cast<size_t>(values) * sizeof(real), &memory));
-  *out = static_cast<real *>(memory);
-  return APF_OK;
+  return APF_LAUNCH(ctx, (reflection_forward_kernel<Conversion, real>),
+                    grid_for(ctx, N, REFLECTION_THREADS), REFLECTION_THREADS,
+                    reflection_bytes<real>(M, 1), N, M, in, out);
 }
 
-/** Loop of a kernel over its block's first rows. */
-#define APF_ROWS(n, N)                                                                       \
-  for (int64_t n = static_cast<int64_t>(blockIdx.x) * apf_cuda::REFLECTION_THREADS; n < (N); \
-       n += static_cast<int64_t>(gridDim.x) * apf_cuda::REFLECTION_THREADS)
+template <class Conversion, class real>
+apf_status reflection_backward(apf_context *ctx, int64_t N, int64_t M, const real *d_out,
+                               const real *k, real *d_in)
+{
+  const unsigned grid = grid_for(ctx, N, REFLECTION_THREADS);
+  const int64_t levels = static_cast<int64_t>(grid) * REFLECTION_THREADS * (M * (M + 1) / 2);
+  void *scratch = nullptr;
+  APF_TRY(apf_workspace(ctx, static_cast<size_t>(levels) * sizeof(real), &scratch));
+  return APF_LAUNCH(ctx, (reflection_backward_kernel<Conversion, real>), grid, REFLECTION_THREADS,
+                    reflection_bytes<real>(M, 2), N, M, d_out, k, static_cast<real *>(scratch),
+                    d_in);
+}
 
 }  // namespace apf_cuda
 
