@@ -60,6 +60,18 @@
 /** An array that may be NULL. */
 #define APF_CHECK_OPTIONAL(ctx, pointer) APF_TRY(apf_check_memory(ctx, function, #pointer, pointer))
 
+/** Sizes of losses: pred has B rows, target R of them, each for B / R rows one after the other. */
+#define APF_CHECK_TARGETS(ctx, B, R, T)                                                  \
+  do {                                                                                   \
+    APF_CHECK_AT_LEAST(ctx, B, 0);                                                       \
+    APF_CHECK_AT_LEAST(ctx, R, 1);                                                       \
+    APF_CHECK_AT_LEAST(ctx, T, 0);                                                       \
+    APF_CHECK_SIZE(ctx, "pred", B, T);                                                   \
+    if ((B) % (R) != 0)                                                                  \
+      return apf_fail(ctx, APF_ERR_ARGUMENT, function,                                   \
+                      "R is %" PRId64 ", expected a divisor of B = %" PRId64, (R), (B)); \
+  } while (0)
+
 /** The bytes of an array of these sizes (already >= 0) must be countable; `what` names it. */
 #define APF_CHECK_SIZE(ctx, what, ...)                                                \
   do {                                                                                \

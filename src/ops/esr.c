@@ -1,26 +1,13 @@
 /** Shapes, checks and dispatch of the error-to-signal ratio; equations in <allpole/ops.h>. */
 #include "ops/check.h"
 
-static apf_status check_sizes(apf_context *ctx, const char *function, int64_t B, int64_t R,
-                              int64_t T)
-{
-  APF_CHECK_CONTEXT(ctx);
-  APF_CHECK_AT_LEAST(ctx, B, 0);
-  APF_CHECK_AT_LEAST(ctx, R, 1);
-  APF_CHECK_AT_LEAST(ctx, T, 0);
-  APF_CHECK_SIZE(ctx, "pred", B, T);
-  if (B % R != 0)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, function,
-                    "R is %" PRId64 ", expected a divisor of B = %" PRId64, R, B);
-  return APF_OK;
-}
-
 apf_status APF_FN(apf_esr_forward)(apf_context *ctx, int64_t B, int64_t R, int64_t T,
                                    double epsilon, const real *pred, const real *target, real *loss,
                                    real *denominator)
 {
   const char *function = __func__;
-  APF_TRY(check_sizes(ctx, function, B, R, T));
+  APF_CHECK_CONTEXT(ctx);
+  APF_CHECK_TARGETS(ctx, B, R, T);
   if (B == 0) return APF_OK;
   APF_CHECK_POINTER(ctx, loss);
   if (T > 0) {
@@ -37,7 +24,8 @@ apf_status APF_FN(apf_esr_backward)(apf_context *ctx, int64_t B, int64_t R, int6
                                     real *dtarget)
 {
   const char *function = __func__;
-  APF_TRY(check_sizes(ctx, function, B, R, T));
+  APF_CHECK_CONTEXT(ctx);
+  APF_CHECK_TARGETS(ctx, B, R, T);
   if (T == 0 || (!dpred && !dtarget)) return APF_OK;
   if (B == 0)
     return dtarget ? ctx->table->zero(ctx, dtarget, (size_t)(R * T) * sizeof(real)) : APF_OK;

@@ -1,25 +1,12 @@
 /** Shapes, checks and dispatch of the L1 loss after pre-emphasis; equations in <allpole/ops.h>. */
 #include "ops/check.h"
 
-static apf_status check_sizes(apf_context *ctx, const char *function, int64_t B, int64_t R,
-                              int64_t T)
-{
-  APF_CHECK_CONTEXT(ctx);
-  APF_CHECK_AT_LEAST(ctx, B, 0);
-  APF_CHECK_AT_LEAST(ctx, R, 1);
-  APF_CHECK_AT_LEAST(ctx, T, 0);
-  APF_CHECK_SIZE(ctx, "pred", B, T);
-  if (B % R != 0)
-    return apf_fail(ctx, APF_ERR_ARGUMENT, function,
-                    "R is %" PRId64 ", expected a divisor of B = %" PRId64, R, B);
-  return APF_OK;
-}
-
 apf_status APF_FN(apf_preemphasis_l1_forward)(apf_context *ctx, int64_t B, int64_t R, int64_t T,
                                               const real *pred, const real *target, real *loss)
 {
   const char *function = __func__;
-  APF_TRY(check_sizes(ctx, function, B, R, T));
+  APF_CHECK_CONTEXT(ctx);
+  APF_CHECK_TARGETS(ctx, B, R, T);
   if (B == 0) return APF_OK;
   APF_CHECK_POINTER(ctx, loss);
   if (T == 0) return ctx->table->zero(ctx, loss, (size_t)B * sizeof(real));
@@ -33,7 +20,8 @@ apf_status APF_FN(apf_preemphasis_l1_backward)(apf_context *ctx, int64_t B, int6
                                                const real *target, real *dpred, real *dtarget)
 {
   const char *function = __func__;
-  APF_TRY(check_sizes(ctx, function, B, R, T));
+  APF_CHECK_CONTEXT(ctx);
+  APF_CHECK_TARGETS(ctx, B, R, T);
   if (T == 0 || (!dpred && !dtarget)) return APF_OK;
   if (B == 0)
     return dtarget ? ctx->table->zero(ctx, dtarget, (size_t)(R * T) * sizeof(real)) : APF_OK;
