@@ -65,6 +65,39 @@ void compare_monic(golden::Case &c, golden::Graph &g, apf_var a, golden::Toleran
   c.compare("a_coeff", monic, tolerance);
 }
 
+/** Notes and controls of a case, the latter as inputs with gradients to compare. */
+struct Voice {
+  apf_notes notes = {};
+  apf_voice_controls controls = {};
+  std::vector<std::pair<const char *, apf_var>> tracked;
+
+  explicit Voice(golden::Graph &g)
+  {
+    notes.f0 = g.data("f0_hz");
+    notes.duration = g.data("note_on_duration");
+    notes.phase = squeezed(g, g.data("phase"));
+    controls.osc_shape = control(g, "osc_shape");
+    controls.osc_gain = control(g, "osc_gain");
+    controls.dist_gain = control(g, "dist_gain");
+    controls.alpha = control(g, "learned_alpha");
+  }
+  void filter_by_cutoff(golden::Graph &g)
+  {
+    controls.cutoff = squeezed(g, control(g, "w_mod_sig"));
+    controls.resonance = squeezed(g, control(g, "q_mod_sig"));
+  }
+  apf_var control(golden::Graph &g, const char *name)
+  {
+    tracked.emplace_back(name, g.input(name));
+    return tracked.back().second;
+  }
+  void compare_gradients(golden::Graph &g, golden::Tolerance tolerance) const
+  {
+    for (const auto &[name, var] : tracked)
+      g.compare_gradient((std::string("grad_") + name).c_str(), var, tolerance);
+  }
+};
+
 /** The signal path, from controls to sound. */
 void voice(golden::Case &c)
 {
@@ -78,27 +111,12 @@ void voice(golden::Case &c)
   settings.window = fs ? static_cast<int64_t>(c.number("win_len")) : 0;
 
   golden::Graph g(c);
-  apf_notes notes = {};
-  notes.f0 = g.data("f0_hz");
-  notes.duration = g.data("note_on_duration");
-  notes.phase = squeezed(g, g.data("phase"));
-  std::vector<std::pair<const char *, apf_var>> tracked;
-  const auto control = [&](const char *name) {
-    tracked.emplace_back(name, g.input(name));
-    return tracked.back().second;
-  };
-  apf_voice_controls controls = {};
-  controls.osc_shape = control("osc_shape");
-  controls.osc_gain = control("osc_gain");
-  controls.dist_gain = control("dist_gain");
-  controls.alpha = control("learned_alpha");
-  if (coeff) {
-    controls.logits = control("logits");
-  } else {
-    controls.cutoff = squeezed(g, control("w_mod_sig"));
-    controls.resonance = squeezed(g, control("q_mod_sig"));
-  }
-  const apf_voice v = apf_synth_voice(g, &settings, notes, &controls);
+  Voice of(g);
+  if (coeff)
+    of.controls.logits = of.control(g, "logits");
+  else
+    of.filter_by_cutoff(g);
+  const apf_voice v = apf_synth_voice(g, &settings, of.notes, &of.controls);
   for (const auto &[name, var] : {std::pair("envelope", v.envelope), std::pair("dry", v.dry),
                                   std::pair("filtered_audio", v.filtered), std::pair("wet", v.wet),
                                   std::pair("a_coeff", v.a), std::pair("b_coeff", v.b)})
@@ -113,8 +131,7 @@ void voice(golden::Case &c)
     compare_monic(c, g, v.a, outputs);
     g.compare("b_coeff", v.b, outputs);
   }
-  for (const auto &[name, var] : tracked)
-    g.compare_gradient((std::string("grad_") + name).c_str(), var, gradients);
+  of.compare_gradients(g, gradients);
 }
 
 /** The last cells, which the graph's node does not give, from the operator. */
@@ -147,31 +164,17 @@ void lstm(golden::Case &c)
   settings.sample_rate = c.number("sample_rate");
   settings.samples = c.size("wet", 1);
   golden::Graph g(c);
-  apf_notes notes = {};
-  notes.f0 = g.data("f0_hz");
-  notes.duration = g.data("note_on_duration");
-  notes.phase = squeezed(g, g.data("phase"));
-  std::vector<std::pair<const char *, apf_var>> tracked;
-  const auto control = [&](const char *name) {
-    tracked.emplace_back(name, g.input(name));
-    return tracked.back().second;
-  };
-  apf_voice_controls controls = {};
-  controls.osc_shape = control("osc_shape");
-  controls.osc_gain = control("osc_gain");
-  controls.dist_gain = control("dist_gain");
-  controls.alpha = control("learned_alpha");
-  controls.cutoff = squeezed(g, control("w_mod_sig"));
-  controls.resonance = squeezed(g, control("q_mod_sig"));
+  Voice of(g);
+  of.filter_by_cutoff(g);
 
-  const apf_var dry = g.output(apf_synth_voice(g, &settings, notes, &controls).dry, "dry");
+  const apf_var dry = g.output(apf_synth_voice(g, &settings, of.notes, &of.controls).dry, "dry");
   apf_var sequence;
   const apf_var filtered =
-      g.output(apf_synth_lstm(g, static_cast<int64_t>(c.number("n_hidden")), dry, controls.cutoff,
-                              controls.resonance, &sequence),
+      g.output(apf_synth_lstm(g, static_cast<int64_t>(c.number("n_hidden")), dry,
+                              of.controls.cutoff, of.controls.resonance, &sequence),
                "filtered_audio");
   g.output(sequence, "sequence");
-  const apf_var gain = apf_reshape(g, controls.dist_gain, APF_SHAPE(c.size("wet", 0), 1));
+  const apf_var gain = apf_reshape(g, of.controls.dist_gain, APF_SHAPE(c.size("wet", 0), 1));
   const apf_var wet = g.output(apf_tanh(g, apf_mul(g, filtered, gain)), "wet");
   const apf_var loss = g.against(wet, "grad_wet");
   for (int i = 0; i < apf_graph_parameter_count(g); i++) {
@@ -183,8 +186,7 @@ void lstm(golden::Case &c)
   g.compare("dry", dry, outputs);
   g.compare("filtered_audio", filtered, outputs);
   g.compare("wet", wet, outputs);
-  for (const auto &[name, var] : tracked)
-    g.compare_gradient((std::string("grad_") + name).c_str(), var, gradients);
+  of.compare_gradients(g, gradients);
   for (int i = 0; i < apf_graph_parameter_count(g); i++) {
     const apf_var v = apf_graph_parameter_at(g, i);
     g.compare_gradient((std::string("grad.") + apf_graph_name(g, v)).c_str(), v, gradients);
