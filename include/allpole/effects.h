@@ -79,7 +79,7 @@ APF_API APF_MUST_CHECK apf_status apf_model_set_sample_rate(apf_context *ctx, ap
 /** The same parameters, filtered by recursion from now on, whichever way the model was trained.
  *  APF_ERR_ARGUMENT for a variant without a filter. */
 APF_API APF_MUST_CHECK apf_status apf_model_use_recursion(apf_context *ctx, apf_model *model);
-/** Non-zero: it plays notes (apf_render_notes() in train.h) instead of processing a signal. */
+/** Non-zero: it plays notes (apf_model_play()) instead of processing a signal. */
 APF_API int apf_model_takes_notes(const apf_model *model);
 /** What such a model finds out about each note, with its range; NULL outside 0 <= index < count. */
 APF_API int apf_model_note_parameter_count(const apf_model *model);
@@ -122,6 +122,21 @@ APF_API int apf_model_tensor(const apf_model *model, int index, const char **nam
 APF_API APF_MUST_CHECK apf_status apf_model_render(apf_context *ctx, const apf_model *model,
                                                    int64_t channels, int64_t frames, double start_s,
                                                    const float *x, float *y);
+
+/**
+ * Plays notes again with a model that takes notes: each is heard in x and takes its place in y.
+ * Notes in files: apf_render_notes() in train.h.
+ * @param f0 (count) Hz, above 1.   @param duration (count) s, from note on to note off.
+ * @param phase (count) radians, where the oscillator starts.
+ * @param x (count, frames) from note on, more than 512 frames.   @param y (count, frames); may be x
+ * @return APF_OK; APF_ERR_ARGUMENT (a model that takes no notes, a value outside its range, notes
+ * too short); APF_ERR_NOT_FINITE (x has NaN or infinity); APF_ERR_MEMORY; APF_ERR_CUDA. On error y
+ * is untouched.
+ */
+APF_API APF_MUST_CHECK apf_status apf_model_play(apf_context *ctx, const apf_model *model,
+                                                 int64_t count, int64_t frames, const double *f0,
+                                                 const double *duration, const double *phase,
+                                                 const float *x, float *y);
 
 /* --- real time
  * ------------------------------------------------------------------------------------ */

@@ -156,6 +156,8 @@ _PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
         c_int,
         (c_void_p, c_void_p, c_int64, c_int64, c_double, c_void_p, c_void_p),
     ),
+    "apf_model_takes_notes": (c_int, (c_void_p,)),
+    "apf_model_play": (c_int, (c_void_p, c_void_p, c_int64, c_int64) + (c_void_p,) * 5),
 }
 
 

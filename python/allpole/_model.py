@@ -187,9 +187,7 @@ class Model:
         :param x: (T,) or (channels, T), finite; computed in double, taken and returned as float32.
         :param start: seconds; where in the recording x begins, for an oscillator that runs on.
         """
-        signal = np.ascontiguousarray(_arrays.as_host_array(x), dtype=np.float32)
-        if signal.ndim not in (1, 2):
-            raise ValueError(f"x has shape {signal.shape}, expected (T,) or (channels, T)")
+        signal = _as_signal(x)
         y, context = np.empty_like(signal), _arrays.host_context()
         channels = signal.shape[0] if signal.ndim == 2 else 1
         addresses = (signal.ctypes.data, y.ctypes.data)
@@ -200,11 +198,53 @@ class Model:
         )
         return y
 
+    @property
+    def takes_notes(self) -> bool:
+        """It plays notes, with play(), instead of processing signals."""
+        return bool(library.apf_model_takes_notes(self._handle))
+
+    def play(self, x: Any, f0: Any, duration: Any, phase: Any = 0.0) -> np.ndarray:
+        """
+        Plays notes again with a model that takes notes, such as a synth.
+
+        :param x: (T,) or (notes, T), the notes as they sound; as in a call.
+        :param f0: Hz.   :param duration: seconds from note on to note off.
+        :param phase: radians, where the oscillator starts.   All (notes,) or numbers.
+        """
+        signal = _as_signal(x)
+        y, context = np.empty_like(signal), _arrays.host_context()
+        count = signal.shape[0] if signal.ndim == 2 else 1
+        notes = [
+            _per_note(name, value, count)
+            for name, value in (("f0", f0), ("duration", duration), ("phase", phase))
+        ]
+        addresses = [array.ctypes.data for array in (*notes, signal, y)]
+        context.check(
+            library.apf_model_play(
+                context.handle, self._handle, count, signal.shape[-1], *addresses
+            )
+        )
+        return y
+
     def to_torch(self, dtype: Any = None) -> Any:
         """The model as a torch.nn.Module, whose to_model() leads back; dtype None: float32."""
         from .torch.effects import from_model
 
         return from_model(self, dtype)
+
+
+def _as_signal(x: Any) -> np.ndarray:
+    signal = np.ascontiguousarray(_arrays.as_host_array(x), dtype=np.float32)
+    if signal.ndim not in (1, 2):
+        raise ValueError(f"x has shape {signal.shape}, expected (T,) or (channels, T)")
+    return signal
+
+
+def _per_note(name: str, value: Any, count: int) -> np.ndarray:
+    array = _arrays.as_host_array(value)
+    if array.shape not in ((), (count,)):
+        raise ValueError(f"{name} has shape {array.shape}, expected ({count},) or a number")
+    return np.array(np.broadcast_to(array, (count,)), dtype=np.float64)
 
 
 def _safetensors(tensors: Mapping[str, np.ndarray]) -> bytes:

@@ -38,6 +38,16 @@ def test_a_compressor_is_learned(tmp_path):
     assert allpole.load(path)["ratio"] == pytest.approx(found["ratio"])
 
 
+def test_a_phaser_is_learned(tmp_path):
+    example, path = load("train_phaser"), tmp_path / "model.safetensors"
+
+    assert example.train(str(path)) < 1e-4
+
+    found = allpole.load(path)
+    for name in ("rate", "feedback", "through"):
+        assert found[name] == pytest.approx(example.TRUTH[name], rel=0.02)
+
+
 def test_a_filter_is_fitted_with_jax():
     pytest.importorskip("optax")
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import allpole
-from allpole.torch.effects import Compressor, Phaser
+from allpole.torch.effects import Compressor, Phaser, Synth
 
 RATE = 16000
 
@@ -20,6 +20,18 @@ COMPRESSORS = [
 PHASERS = [
     {"rate": 3, "phase": 0.2, "feedback": 0.4, "depth": 0.3, "bias": 0.05},
     {"window": 0.04, "origin": 0.5, "rate": 1.3, "through": 0.7, "feedback": 0.8},
+    {"variant": "fs", "window": 0.04, "origin": 0.5, "rate": 1.3, "feedback": 0.8},
+]
+SYNTHS = [
+    {"channels": 4, **more}
+    for more in (
+        {"filter": "lp"},
+        {"filter": "coeff"},
+        {"filter": "lp", "variant": "fs", "window": 200},
+        {"filter": "coeff", "variant": "fs", "window": 256},
+        {"filter": "lp", "variant": "lstm", "hidden": 5},
+        {"filter": "coeff", "variant": "lstm", "hidden": 5},
+    )
 ]
 
 
@@ -86,8 +98,15 @@ def test_refusals_name_what_is_wrong(tmp_path):
         model(np.array([0, np.nan]))
     with pytest.raises(ValueError, match=r"x has shape \(1, 1, 1\)"):
         model(np.zeros((1, 1, 1)))
+    synth = allpole.Model("synth", RATE, channels=2)
     with pytest.raises(ValueError, match="notes"):
-        allpole.Model("synth", RATE)(np.zeros(100))
+        synth(np.zeros(100))
+    with pytest.raises(ValueError, match=r"f0 has shape \(2,\), expected \(3,\) or a number"):
+        synth.play(np.zeros((3, 1000)), [1, 2], 0.1)
+    with pytest.raises(ValueError, match="duration is 0 at note 0"):
+        synth.play(np.zeros(1000), 100, 0)
+    with pytest.raises(ValueError, match="a compressor takes no notes"):
+        model.play(np.zeros(1000), 100, 0.1)
 
 
 # --- modules --------------------------------------------------------------------------------------
@@ -128,7 +147,47 @@ def test_the_phaser_module_keeps_its_poles_in_float32(rng):
     np.testing.assert_allclose(y.detach().numpy(), wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("kind, settings", [(Compressor, COMPRESSORS[0]), (Phaser, PHASERS[0])])
+NOTES = np.array([110.0, 221.5, 55.0]), np.array([0.05, 0.02, 0.2]), np.array([0.0, 1.0, -2.0])
+
+
+@pytest.mark.parametrize("settings", SYNTHS, ids=str)
+def test_the_synth_module_plays_as_the_library(settings, rng):
+    model = allpole.Model("synth", RATE, **settings)
+    x = signal(rng, 3, 1000)
+
+    y = model.to_torch(torch.float64).eval()(torch.from_numpy(x).double(), *NOTES)
+
+    wanted = model.play(x, *NOTES)
+    assert model.takes_notes and wanted.std(axis=1).min() > 1e-5
+    close_to_rounding(y.detach().numpy(), wanted)
+
+
+def test_the_synth_module_says_what_it_hears(rng):
+    x = torch.from_numpy(signal(rng, 2, 1000))
+
+    found = Synth(RATE, channels=4).eval().controls(x)
+
+    assert found["cutoff"].shape == (2, 1000 // 32 + 1)
+    ranges = {"cutoff": (100, 8000), "q": (0.7071, 8), "osc_gain": (0.01, 1), "alpha": (0.1, 6)}
+    for name, (low, high) in ranges.items():
+        assert low <= found[name].min() and found[name].max() <= high, name
+
+
+def test_the_synth_module_has_dropout_in_training_only(rng):
+    module, x = Synth(RATE, channels=16), torch.from_numpy(signal(rng, 1, 1000))
+
+    def play():
+        return module(x, 110.0, 0.05)
+
+    assert not torch.equal(play(), play())
+    module.eval()
+    assert torch.equal(play(), play())
+
+
+EACH_KIND = [(Compressor, COMPRESSORS[0]), (Phaser, PHASERS[0]), (Synth, SYNTHS[0])]
+
+
+@pytest.mark.parametrize("kind, settings", EACH_KIND)
 def test_a_module_goes_to_a_file_and_back(kind, settings, tmp_path, rng):
     module = kind(RATE, dtype=torch.float64, **settings).eval()
     with torch.no_grad():
@@ -136,13 +195,15 @@ def test_a_module_goes_to_a_file_and_back(kind, settings, tmp_path, rng):
             parameter.add_(0.01 * torch.randn_like(parameter))
 
     module.save(tmp_path / "model.safetensors")
-    back = allpole.load(tmp_path / "model.safetensors").to_torch(torch.float64).eval()
+    loaded = allpole.load(tmp_path / "model.safetensors")
+    back = loaded.to_torch(torch.float64).eval()
 
     for name, tensor in module.state_dict().items():
         assert torch.equal(back.state_dict()[name], tensor), name
-    x = torch.from_numpy(signal(rng)).double()
-    assert torch.equal(back(x), module(x))
-    close_to_rounding(module(x).detach().numpy(), module.to_model()(x.float().numpy()))
+    x, notes = signal(rng, 3, 2000), NOTES if kind is Synth else ()
+    y = module(torch.from_numpy(x).double(), *notes)
+    assert torch.equal(back(torch.from_numpy(x).double(), *notes), y)
+    close_to_rounding(y.detach().numpy(), (loaded.play if notes else loaded)(x, *notes))
 
 
 def test_settings_are_in_human_units():
@@ -159,14 +220,17 @@ def test_settings_are_in_human_units():
         module.set(look_ahead=3)
 
 
-def test_modules_train(rng):
-    x = torch.from_numpy(signal(rng, 1, 2000)).double()
-    for module in (Compressor(RATE, dtype=torch.float64), Phaser(RATE, dtype=torch.float64)):
-        module(x).square().mean().backward()
+@pytest.mark.parametrize(
+    "kind, settings", [*EACH_KIND, (Phaser, PHASERS[2]), *((Synth, s) for s in SYNTHS[1:])]
+)
+def test_modules_train(kind, settings, rng):
+    x, module = torch.from_numpy(signal(rng, 1, 2000)).double(), kind(RATE, **settings).double()
 
-        missing = [n for n, p in module.named_parameters() if p.requires_grad and p.grad is None]
-        assert not missing
-        assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+    module(x, *((110.0, 0.1) if kind is Synth else ())).square().mean().backward()
+
+    missing = [n for n, p in module.named_parameters() if p.requires_grad and p.grad is None]
+    assert not missing
+    assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
 
 
 def test_a_make_up_gain_that_shall_not_train_does_not():
@@ -174,8 +238,6 @@ def test_a_make_up_gain_that_shall_not_train_does_not():
     assert Compressor(RATE).make_up_gain.requires_grad
 
 
-def test_what_has_no_module_is_refused():
-    with pytest.raises(ValueError, match="model is a synth, expected one of compressor, phaser"):
-        allpole.Model("synth", RATE).to_torch()
-    with pytest.raises(ValueError, match="phaser: variant is fs, expected td"):
-        Phaser(RATE, variant="fs")
+def test_a_model_of_another_effect_is_refused():
+    with pytest.raises(ValueError, match="model is a synth, expected a phaser"):
+        Phaser.from_model(allpole.Model("synth", RATE))
