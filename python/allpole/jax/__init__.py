@@ -1,4 +1,4 @@
-"""Operators for JAX on the CPU: jit, vmap, grad, jvp and their compositions, to any order.
+"""Operators for JAX, CPU and CUDA: jit, vmap, grad, jvp and their compositions, to any order.
 
 Signals are (..., T): leading axes are the batch, and those of all arguments broadcast against each
 other. Arguments are promoted as JAX does; float16 and bfloat16 are computed as float32.
@@ -21,7 +21,7 @@ from .._signatures import (
     to_rows,
     with_frames,
 )
-from . import _primitives
+from . import _ballistics, _fir, _recursions
 from ._calls import backend
 
 __all__ = ["allpole", "backend", "ballistics", "fir", "linear_recurrence"]
@@ -70,7 +70,7 @@ def allpole(x: Any, a: Any, zi: Optional[Any] = None, *, return_zf: bool = False
     :return: y (..., T), or (y, zf).
     """
     rows, batch = _prepare(ALLPOLE, (x, a, zi))
-    return _finish(_primitives.allpole.bind(*rows), batch, return_zf)
+    return _finish(_recursions.allpole.bind(*rows), batch, return_zf)
 
 
 def linear_recurrence(
@@ -84,7 +84,7 @@ def linear_recurrence(
     :return: y (..., T), or (y, zf).
     """
     rows, batch = _prepare(RECURRENCE, (x, a, zi))
-    return _finish(_primitives.recurrence.bind(*rows), batch, return_zf)
+    return _finish(_recursions.recurrence.bind(*rows), batch, return_zf)
 
 
 def ballistics(
@@ -100,7 +100,7 @@ def ballistics(
     :return: y (..., T), or (y, zf).
     """
     (x, at, rt, zi), batch = _prepare(BALLISTICS, (x, at, rt, zi))
-    return _finish(_primitives.ballistics.bind(x, zi, at, rt), batch, return_zf)
+    return _finish(_ballistics.ballistics.bind(x, zi, at, rt), batch, return_zf)
 
 
 def fir(x: Any, b: Any, zi: Optional[Any] = None, *, return_zf: bool = False) -> Filtered:
@@ -114,4 +114,4 @@ def fir(x: Any, b: Any, zi: Optional[Any] = None, *, return_zf: bool = False) ->
     :return: y (..., T), or (y, zf).
     """
     rows, batch = _prepare(FIR, (x, b, zi))
-    return _finish(_primitives.fir.bind(*rows), batch, return_zf)
+    return _finish(_fir.fir.bind(*rows), batch, return_zf)

@@ -1,4 +1,4 @@
-"""How JAX reaches the kernels on the CPU: XLA custom calls, or else callbacks into Python.
+"""How JAX reaches the kernels: XLA custom calls, or else callbacks into Python.
 
 The handlers of the custom calls are a small C++ file that needs the headers in the installed
 jaxlib, so it is compiled once, on first use, into the user's cache. Without a C++ compiler, or
@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Callable, Optional, Sequence, Tuple
 
 import jax
 import jaxlib
@@ -33,6 +33,7 @@ _TARGETS = (
     "recurrence_backward",
     "recurrence_jvp",
     "ballistics_forward",
+    "ballistics_backward",
     "fir_forward",
     "fir_backward",
 )
@@ -71,6 +72,23 @@ def call(
     return jax.pure_callback(on_host, tuple(outputs), *inputs)
 
 
+def on_cuda(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for arrays on a GPU, refused where the library has no kernels for it."""
+
+    def checked(*inputs: Any, **parameters: Any) -> Any:
+        if backend() == "ffi" and not _has_cuda():
+            raise _library.NotBuiltError(
+                "allpole.jax: the arrays are on a GPU, but the library was built without CUDA"
+            )
+        return evaluate(*inputs, **parameters)
+
+    return checked
+
+
+def _has_cuda() -> bool:
+    return "cuda=ON" in _library.build_info().split()
+
+
 @functools.lru_cache(maxsize=None)
 def _handlers() -> Optional[ctypes.CDLL]:
     """The compiled handlers, registered with JAX; None: callbacks must do."""
@@ -86,9 +104,10 @@ def _handlers() -> Optional[ctypes.CDLL]:
         told = getattr(error, "stderr", None) or error
         warnings.warn(f"allpole.jax: operators run as Python callbacks, because {told}")
         return None
-    for name in _TARGETS:
-        handler = jax.ffi.pycapsule(getattr(library, f"allpole_{name}"))
-        jax.ffi.register_ffi_target(f"allpole_{name}", handler, platform="cpu")
+    for platform in ("cpu", "cuda") if _has_cuda() else ("cpu",):
+        for name in _TARGETS:
+            handler = jax.ffi.pycapsule(getattr(library, f"allpole_{name}_{platform}"))
+            jax.ffi.register_ffi_target(f"allpole_{name}", handler, platform=platform)
     return library
 
 
