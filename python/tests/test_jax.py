@@ -15,6 +15,7 @@ from jax.test_util import check_grads
 
 import allpole.jax as apj
 import allpole.numpy as apn
+from allpole import NotBuiltError, build_info
 
 jax.config.update("jax_enable_x64", True)
 
@@ -124,6 +125,36 @@ def test_vmap_over_any_arguments_is_a_loop(name, make, rng):
             one = [s[:, n] if axis == 1 else s for s, axis in zip(stacked, axes)]
             for f, wanted in zip(found, both(name)(*one)):
                 np.testing.assert_allclose(f[n], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_gradients_of_ballistics_run_the_fused_kernel(rng):
+    def loss(*arguments):
+        return apj.ballistics(*arguments).sum()
+
+    program = jax.jit(jax.grad(loss, (0, 1, 2, 3))).lower(*levels(rng)).as_text()
+
+    assert "allpole_ballistics_backward" in program
+    assert "allpole_recurrence" not in program
+
+
+@pytest.mark.skipif(apj.backend() != "ffi", reason="operators are Python callbacks")
+def test_programs_for_cuda_hold_the_operators_that_the_library_has(rng):
+    def export():
+        every = jax.jit(jax.grad(lambda *a: apj.ballistics(*a).sum()))
+        return jax.export.export(
+            every,
+            platforms=["cuda"],
+            disabled_checks=[
+                jax.export.DisabledSafetyCheck.custom_call(f"allpole_ballistics_{name}")
+                for name in ("forward", "backward")
+            ],
+        )(*levels(rng))
+
+    if "cuda=ON" in build_info().split():
+        assert "allpole_ballistics_backward" in export().mlir_module()
+    else:
+        with pytest.raises(NotBuiltError, match="built without CUDA"):
+            export()
 
 
 def test_dtypes_and_broadcasting():

@@ -47,11 +47,9 @@ def _run(
         context = _library.cpu_context(torch.get_num_threads())
         _library.call(name, dtype, context, *sizes, *addresses)
     elif like.is_cuda:
-        device = like.device
-        with torch.cuda.device(device):
-            stream = torch.cuda.current_stream(device).cuda_stream
-            context = _library.cuda_context(device.index, stream)
-            _library.call(name, dtype, context, *sizes, *addresses)
+        stream = torch.cuda.current_stream(like.device).cuda_stream
+        context = _library.cuda_context(like.device.index, stream)
+        _library.call(name, dtype, context, *sizes, *addresses)
     else:
         raise RuntimeError(
             f"{name.split('_')[0]}: x is on {like.device}, expected a CPU or CUDA tensor"

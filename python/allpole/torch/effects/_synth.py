@@ -138,9 +138,9 @@ class Synth(Effect):
     def _by_network(self, dry: Tensor, found: Dict[str, Tensor]) -> Tensor:
         """An LSTM in the place of the filter; it reads the controls in octaves, from 0 to 1."""
         cutoff = _octaves(found["cutoff"], _CUTOFF_RANGE)[:, None]
-        cutoff = nn.functional.interpolate(
-            cutoff, dry.shape[1], mode="linear", align_corners=True
-        )[:, 0]
+        cutoff = nn.functional.interpolate(cutoff, dry.shape[1], mode="linear", align_corners=True)[
+            :, 0
+        ]
         q = _octaves(found["q"], _Q_RANGE)[:, None].expand_as(dry)
         h, _ = self.lstm(torch.stack([dry, cutoff, q], -1))
         return torch.tanh(self.out_lstm(h)[..., 0] + dry)
