@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
 
 from allpole.compat import torchcomp, torchlpc
 from allpole.compat.torchcomp.core import CompressorFunction, compressor_core

@@ -6,8 +6,10 @@ import threading
 
 import numpy as np
 import pytest
+
+torch = pytest.importorskip("torch")
+
 import scipy.signal
-import torch
 from torch.library import opcheck
 
 import allpole.torch as apt

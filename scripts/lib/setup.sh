@@ -6,7 +6,9 @@ packages_build=(
   cmake ninja-build gcc g++ pkg-config
   libkissfft-dev libjansson-dev libsndfile1-dev libebur128-dev libopenblas-dev libplplot-dev
 )
-packages_test=(libgtest-dev libboost-context-dev binutils clang-format)
+packages_test=(
+  libgtest-dev libboost-context-dev binutils clang-format python3-numpy python3-pytest
+)
 packages_sanitize=(clang libclang-rt-14-dev valgrind)
 
 # say WORDS...: a heading of the script's own, apart from the output of the tools.
