@@ -10,7 +10,8 @@ import numpy as np
 from . import _library
 from ._signatures import STATES, Signature
 
-_KERNEL_DTYPES = tuple(np.dtype(name) for name in _library.SUFFIXES)
+# dtype.name is a property that is slow to work out.
+_KERNEL_DTYPES = {np.dtype(name): name for name in _library.SUFFIXES}
 
 _threads = 0
 
@@ -62,9 +63,8 @@ def run_on_host(
     outputs: Sequence[Optional[np.ndarray]],
 ) -> None:
     dense = [None if a is None else np.ascontiguousarray(a) for a in inputs]
-    arrays = [*dense, *outputs]
-    dtype = next(a for a in arrays if a is not None).dtype.name
-    addresses = [None if a is None else a.ctypes.data for a in arrays]
+    addresses = [None if a is None else a.ctypes.data for a in (*dense, *outputs)]
+    dtype = _KERNEL_DTYPES[inputs[0].dtype]
     _library.call(name, dtype, host_context(), *sizes, *addresses)
 
 

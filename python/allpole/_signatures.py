@@ -68,6 +68,7 @@ def check_rows(signature: Signature, rows: Sequence[Any]) -> None:
     """Sizes that must agree: of the signals, the coefficients and the states."""
     function, name, coefficients = signature.function, signature.names[1], rows[1]
     samples, frames = rows[0].shape[1], 1 if coefficients.ndim == 1 else coefficients.shape[1]
+    state = None  # without an axis of its own
     if signature.kept is None:  # one number a sample, or one a row
         if frames != 1 and frames != samples:
             raise _wrong_axis(function, name, frames, f"1 or {samples}")
@@ -75,18 +76,14 @@ def check_rows(signature: Signature, rows: Sequence[Any]) -> None:
         if frames < 1 and samples > 0:
             wanted = signature.shapes[1]
             raise ValueError(f"{function}: {name} has no frames, expected {wanted} with F >= 1")
-        if coefficients.shape[2] < 1:
+        order = coefficients.shape[2]
+        if order < 1:
             raise _wrong_axis(function, name, 0, "at least 1")
-        _check_last_axis(signature, rows, STATES, coefficients.shape[2] + signature.kept)
-    _check_last_axis(signature, rows, SIGNALS, samples)
-
-
-def _check_last_axis(
-    signature: Signature, rows: Sequence[Any], names: Tuple[str, ...], size: int
-) -> None:
+        state = order + signature.kept
     for name, array in zip(signature.names, rows):
-        if name in names and array is not None and array.shape[1] != size:
-            raise _wrong_axis(signature.function, name, array.shape[1], str(size))
+        size = samples if name in SIGNALS else state if name in STATES else None
+        if array is not None and size is not None and array.shape[1] != size:
+            raise _wrong_axis(function, name, array.shape[1], str(size))
 
 
 def _wrong_axis(function: str, name: str, size: int, wanted: str) -> ValueError:

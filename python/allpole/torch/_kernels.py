@@ -27,7 +27,7 @@ def _dense(tensor: Tensor) -> Tensor:
     """As the kernels read it: no strides, no conjugation or sign that waits to be carried out."""
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
-    return tensor if tensor.is_contiguous() else tensor.contiguous()
+    return tensor.contiguous()
 
 
 def _run(
@@ -38,10 +38,9 @@ def _run(
 ) -> None:
     # The dense copies must live until the call returns; on a GPU the allocator keeps their memory
     # for the stream that they were made on, which is the kernel's.
-    arrays = [None if t is None else _dense(t) for t in inputs]
-    arrays += outputs
-    addresses = [None if t is None else t.data_ptr() for t in arrays]
-    like = next(tensor for tensor in arrays if tensor is not None)
+    dense = [None if t is None else _dense(t) for t in inputs]
+    addresses = [None if t is None else t.data_ptr() for t in (*dense, *outputs)]
+    like = inputs[0] if inputs[0] is not None else outputs[0]  # only a tangent may be left out
     dtype = _DTYPES.get(like.dtype) or str(like.dtype)
     if like.is_cpu:
         context = _library.cpu_context(torch.get_num_threads())
@@ -62,7 +61,7 @@ def _like(x: Tensor) -> Tensor:
 
 def _wanted(like: Tensor, shapes: Sequence[Sequence[int]], needs: Needs) -> Tuple[Tensor, ...]:
     return tuple(
-        like.new_empty(shape if need else (shape[0], 0)) for shape, need in zip(shapes, needs)
+        like.new_empty(*(shape if need else (shape[0], 0))) for shape, need in zip(shapes, needs)
     )
 
 
@@ -72,7 +71,7 @@ def _or_none(outputs: Sequence[Tensor], needs: Needs) -> Sequence[Optional[Tenso
 
 # --- all-pole filter ------------------------------------------------------------------------------
 def allpole_like(x: Tensor, a: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-    return _like(x), x.new_empty((x.shape[0], a.shape[2]))
+    return _like(x), x.new_empty(x.shape[0], a.shape[2])
 
 
 def allpole(x: Tensor, a: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
@@ -111,7 +110,7 @@ def allpole_jvp(
 
 # --- first-order recurrence -----------------------------------------------------------------------
 def recurrence_like(x: Tensor, a: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-    return _like(x), x.new_empty((x.shape[0],))
+    return _like(x), x.new_empty(x.shape[0])
 
 
 def recurrence(x: Tensor, a: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
@@ -192,7 +191,7 @@ def ballistics_backward(
 
 # --- FIR filter -----------------------------------------------------------------------------------
 def fir_like(x: Tensor, b: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-    return _like(x), x.new_empty((x.shape[0], b.shape[2] - 1))
+    return _like(x), x.new_empty(x.shape[0], b.shape[2] - 1)
 
 
 def fir(x: Tensor, b: Tensor, zi: Optional[Tensor]) -> Tuple[Tensor, Tensor]:

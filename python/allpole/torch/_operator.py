@@ -38,9 +38,15 @@ def _hold_numbers(arguments: Iterable[Any]) -> bool:
 
 def is_final(*tensors: Optional[Tensor]) -> bool:
     """True where a result of these tensors will not be differentiated or transformed further."""
-    if _transforms_active() or not _hold_numbers(tensors):
-        return False
-    return not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors))
+    return not _transforms_active() and _hold_numbers(tensors) and not _require_grad(tensors)
+
+
+def _require_grad(arguments: Iterable[Any]) -> bool:
+    if torch.is_grad_enabled():
+        for argument in arguments:
+            if isinstance(argument, Tensor) and argument.requires_grad:
+                return True
+    return False
 
 
 def _fold(size: int, argument: Any, dim: Any) -> Any:
@@ -127,9 +133,8 @@ def operator(
             return op(*arguments)
         if _transforms_active():
             return transformed.apply(*arguments)
-        # Nobody asks for derivatives: inference, and nearly every backward pass.
-        if not torch.is_grad_enabled() and getattr(forward_ad, "_current_level", 0) < 0:
-            return run(*arguments)
-        return eager.apply(*arguments)
+        if getattr(forward_ad, "_current_level", 0) >= 0 or _require_grad(arguments):
+            return eager.apply(*arguments)
+        return run(*arguments)  # inference, and nearly every backward pass
 
     return call

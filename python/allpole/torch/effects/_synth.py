@@ -64,9 +64,7 @@ class Synth(Effect):
         :param phase: (...) radians, where the oscillator starts.
         """
         samples = x.shape[-1]
-        notes = [torch.as_tensor(v, dtype=torch.float64, device=x.device) for v in (f0, duration)]
-        notes.append(torch.as_tensor(phase, dtype=torch.float64, device=x.device))
-        f0, duration, phase = (v.expand(x.shape[:-1]).reshape(-1, 1) for v in notes)
+        f0, duration, phase = (_column(value, x) for value in (f0, duration, phase))
         found = self.controls(x.reshape(-1, samples))
         column = {name: found[name][:, None] for name in _CONTROLS}
 
@@ -77,8 +75,10 @@ class Synth(Effect):
 
     def controls(self, x: Tensor) -> Dict[str, Tensor]:
         """
-        What the encoder hears in notes (B, T): osc_shape, osc_gain, dist_gain, alpha, (B,); q, (B,),
-        and the cutoff in Hz, (B, frames), or else the filter's logits, (B, frames, 5).
+        What the encoder hears in notes (B, T).
+
+        :return: osc_shape, osc_gain, dist_gain, alpha, (B,); q, (B,), and cutoff in Hz, (B, frames),
+            or else the filter's logits, (B, frames, 5).
         """
         mel = _encoder.log_mel(x, self.sample_rate, HOP).to(self.out_temp.weight.dtype)
         latent = self.cnn(mel[:, None]).mean(-2)
@@ -144,6 +144,12 @@ class Synth(Effect):
         q = _octaves(found["q"], _Q_RANGE)[:, None].expand_as(dry)
         h, _ = self.lstm(torch.stack([dry, cutoff, q], -1))
         return torch.tanh(self.out_lstm(h)[..., 0] + dry)
+
+
+def _column(value: Number, x: Tensor) -> Tensor:
+    """A number of each note, in double."""
+    numbers = torch.as_tensor(value, dtype=torch.float64, device=x.device)
+    return numbers.expand(x.shape[:-1]).reshape(-1, 1)
 
 
 def _triangle(logits: Tensor) -> Tuple[Tensor, Tensor]:
