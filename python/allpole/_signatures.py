@@ -59,9 +59,7 @@ FIR = Signature(
 
 def with_frames(coefficients: Any) -> Any:
     """One constant set of coefficients may come without its axis of frames."""
-    if coefficients is None or coefficients.ndim != 1:
-        return coefficients
-    return coefficients[None]
+    return coefficients[None] if getattr(coefficients, "ndim", None) == 1 else coefficients
 
 
 def check_rows(signature: Signature, rows: Sequence[Any]) -> None:

@@ -8,14 +8,13 @@ torch = pytest.importorskip("torch")
 
 import allpole.torch as apt
 from allpole import build_info
-from operators import CASES, arguments
+from cases import each
+from operators import arguments, call
 
 if "cuda=ON" not in build_info().split():
     pytest.skip("this library is built without CUDA", allow_module_level=True)
 if not torch.cuda.is_available():
     pytest.skip("PyTorch finds no GPU", allow_module_level=True)
-
-each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 LONG = 200_000_000  # clock cycles, some tenth of a second
 
@@ -37,7 +36,7 @@ def test_values_and_gradients_are_those_of_the_cpu(case):
     moved = [t.detach().cuda().requires_grad_() for t in inputs]
 
     def values(arguments):
-        y, zf = case.call(*arguments)
+        y, zf = call(case, *arguments)
         loss = (y * y.conj()).real.sum() + (zf * zf.conj()).real.sum()
         return (y, zf, *torch.autograd.grad(loss, arguments))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,83 +17,39 @@ from jax.test_util import check_grads
 import allpole.jax as apj
 import allpole.numpy as apn
 from allpole import NotBuiltError, build_info
+from cases import CASES, each, for_cases
 
 jax.config.update("jax_enable_x64", True)
 
-B, T = 2, 7
 
-
-def filter_case(name, frames, order, size, state, complex_=False):
-    def make(rng):
-        def draw(*shape):
-            values = rng.normal(size=shape)
-            return values + 1j * rng.normal(size=shape) if complex_ else values
-
-        return draw(B, T), size * draw(B, frames, order), draw(B, state)
-
-    return name, make
-
-
-def rows_case(frames, complex_=False):
-    def make(rng):
-        def draw(*shape):
-            values = rng.normal(size=shape)
-            return values + 1j * rng.normal(size=shape) if complex_ else values
-
-        return draw(B, T), 0.5 * draw(B, frames), draw(B)
-
-    return "linear_recurrence", make
-
-
-def levels(rng):
-    return rng.normal(size=(B, T)), rng.uniform(size=B), rng.uniform(size=B), rng.normal(size=B)
-
-
-CASES = [
-    filter_case("allpole", T, 2, 0.3, 2),
-    filter_case("allpole", 3, 2, 0.3, 2),
-    filter_case("allpole", 1, 3, 0.3, 3),
-    filter_case("allpole", 3, 2, 0.3, 2, complex_=True),
-    rows_case(T),
-    rows_case(1),
-    rows_case(T, complex_=True),
-    filter_case("fir", T, 3, 1.0, 2),
-    filter_case("fir", 3, 3, 1.0, 2),
-    filter_case("fir", 1, 3, 1.0, 2),
-    ("ballistics", levels),
-]
-IDS = [f"{name}-{i}" for i, (name, _) in enumerate(CASES)]
-each = pytest.mark.parametrize("name, make", CASES, ids=IDS)
-
-
-def both(name):
-    return lambda *arguments: getattr(apj, name)(*arguments, return_zf=True)
+def both(case):
+    return partial(case.call, apj)
 
 
 @each
-def test_values_are_those_of_numpy(name, make, rng):
-    arguments = make(rng)
+def test_values_are_those_of_numpy(case, rng):
+    arguments = case.make(rng)
 
-    for call in (both(name), jax.jit(both(name))):
+    for call in (both(case), jax.jit(both(case))):
         found = call(*arguments)
-        for f, wanted in zip(found, getattr(apn, name)(*arguments, return_zf=True)):
+        for f, wanted in zip(found, case.call(apn, *arguments)):
             np.testing.assert_array_equal(f, wanted)
 
 
 @each
-def test_derivatives_of_both_modes_to_second_order(name, make, rng):
-    arguments = tuple(jnp.asarray(a) for a in make(rng))
+def test_derivatives_of_both_modes_to_second_order(case, rng):
+    arguments = tuple(jnp.asarray(a) for a in case.make(rng))
 
     # Differences with JAX's step of 1e-4 err by some 1e-8 times a derivative of third order.
-    check_grads(jax.jit(both(name)), arguments, order=2, modes=("fwd", "rev"), atol=1e-4, rtol=1e-4)
+    check_grads(jax.jit(both(case)), arguments, order=2, modes=("fwd", "rev"), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name, make", [CASES[1], CASES[4], CASES[8], CASES[10]])
-def test_hessians_agree_however_they_are_composed(name, make, rng):
-    arguments = tuple(jnp.asarray(a) for a in make(rng))
+@for_cases([CASES[1], CASES[4], CASES[8], CASES[10]])
+def test_hessians_agree_however_they_are_composed(case, rng):
+    arguments = tuple(jnp.asarray(a) for a in case.make(rng))
 
     def loss(*arguments):
-        y, zf = both(name)(*arguments)
+        y, zf = both(case)(*arguments)
         return (y**3).sum() + (zf**3).sum()
 
     every = tuple(range(len(arguments)))
@@ -109,8 +66,8 @@ def test_hessians_agree_however_they_are_composed(name, make, rng):
 
 
 @each
-def test_vmap_over_any_arguments_is_a_loop(name, make, rng):
-    N, arguments = 3, make(rng)
+def test_vmap_over_any_arguments_is_a_loop(case, rng):
+    N, arguments = 3, case.make(rng)
     every = 2 ** len(arguments) - 1
     for mapped in (1, 2, every - 1, every):
         stacked = [
@@ -119,11 +76,11 @@ def test_vmap_over_any_arguments_is_a_loop(name, make, rng):
         ]
         axes = tuple(1 if mapped >> i & 1 else None for i in range(len(arguments)))
 
-        found = jax.jit(jax.vmap(both(name), axes))(*stacked)
+        found = jax.jit(jax.vmap(both(case), axes))(*stacked)
 
         for n in range(N):
             one = [s[:, n] if axis == 1 else s for s, axis in zip(stacked, axes)]
-            for f, wanted in zip(found, both(name)(*one)):
+            for f, wanted in zip(found, both(case)(*one)):
                 np.testing.assert_allclose(f[n], wanted, rtol=1e-12, atol=1e-12)
 
 
@@ -131,7 +88,7 @@ def test_gradients_of_ballistics_run_the_fused_kernel(rng):
     def loss(*arguments):
         return apj.ballistics(*arguments).sum()
 
-    program = jax.jit(jax.grad(loss, (0, 1, 2, 3))).lower(*levels(rng)).as_text()
+    program = jax.jit(jax.grad(loss, (0, 1, 2, 3))).lower(*CASES[-1].make(rng)).as_text()
 
     assert "allpole_ballistics_backward" in program
     assert "allpole_recurrence" not in program
@@ -148,7 +105,7 @@ def test_programs_for_cuda_hold_the_operators_that_the_library_has(rng):
                 jax.export.DisabledSafetyCheck.custom_call(f"allpole_ballistics_{name}")
                 for name in ("forward", "backward")
             ],
-        )(*levels(rng))
+        )(*CASES[-1].make(rng))
 
     if "cuda=ON" in build_info().split():
         assert "allpole_ballistics_backward" in export().mlir_module()

@@ -7,35 +7,11 @@ import pytest
 
 import allpole
 import allpole.numpy as apn
-
-B, T = 2, 7
+from cases import each
 
 
 def draw(rng, *shape, is_complex=False):
     return rng.normal(size=shape) + (1j * rng.normal(size=shape) if is_complex else 0)
-
-
-CASES = [
-    ("allpole", T, 2, 2, False),
-    ("allpole", 3, 2, 2, False),
-    ("allpole", 1, 2, 2, False),
-    ("allpole", 3, 2, 2, True),
-    ("linear_recurrence", T, None, None, False),
-    ("linear_recurrence", 1, None, None, True),
-    ("fir", T, 3, 2, False),
-    ("fir", 3, 3, 2, False),
-    ("fir", 1, 3, 2, False),
-]
-
-
-def arguments(case, rng):
-    name, frames, order, state, is_complex = case
-    tail = () if order is None else (order,)
-    return (
-        draw(rng, B, T, is_complex=is_complex),
-        0.3 * draw(rng, B, frames, *tail, is_complex=is_complex),
-        draw(rng, B, *(() if state is None else (state,)), is_complex=is_complex),
-    )
 
 
 def differences(loss, values):
@@ -59,38 +35,30 @@ def dot(a, b):
     return float(np.real(np.sum(np.conj(a) * b)))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+def gradients(case, arguments, y, dy, dzf):
+    """What the backward function says, in the order of the arguments."""
+    backward = getattr(apn, f"{case.function}_backward")
+    x, *coefficients, zi = arguments
+    if case.function == "fir":
+        return backward(dy, x, *coefficients, zi, dzf)
+    if case.function == "ballistics":
+        return backward(dy, x, *coefficients, y, zi, dzf)
+    return backward(dy, *coefficients, y, zi, dzf)
+
+
+@each
 def test_backward_functions_are_gradients(case, rng):
-    name, x, coefficients, zi = case[0], *arguments(case, rng)
-    forward, backward = getattr(apn, name), getattr(apn, f"{name}_backward")
-    y, zf = forward(x, coefficients, zi, return_zf=True)
-    dy, dzf = draw(rng, *y.shape, is_complex=case[4]), draw(rng, *zf.shape, is_complex=case[4])
+    arguments = case.make(rng)
+    y, zf = case.call(apn, *arguments)
+    dy, dzf = (draw(rng, *out.shape, is_complex=case.is_complex) for out in (y, zf))
 
-    if name == "fir":
-        found = backward(dy, x, coefficients, zi, dzf)
-    else:
-        found = backward(dy, coefficients, y, zi, dzf)
+    found = gradients(case, arguments, y, dy, dzf)
 
     def loss(*values):
-        y, zf = forward(*values, return_zf=True)
+        y, zf = case.call(apn, *values)
         return dot(dy, y) + dot(dzf, zf)
 
-    for f, wanted in zip(found, differences(loss, (x, coefficients, zi))):
-        np.testing.assert_allclose(f, wanted, rtol=1e-6, atol=1e-7)
-
-
-def test_ballistics_backward_is_the_gradient(rng):
-    x, at, rt, zi = draw(rng, B, T), rng.uniform(size=B), rng.uniform(size=B), draw(rng, B)
-    y, zf = apn.ballistics(x, at, rt, zi, return_zf=True)
-    dy, dzf = draw(rng, B, T), draw(rng, B)
-
-    found = apn.ballistics_backward(dy, x, at, rt, y, zi, dzf)
-
-    def loss(*values):
-        y, zf = apn.ballistics(*values, return_zf=True)
-        return dot(dy, y) + dot(dzf, zf)
-
-    for f, wanted in zip(found, differences(loss, (x, at, rt, zi))):
+    for f, wanted in zip(found, differences(loss, arguments)):
         np.testing.assert_allclose(f, wanted, rtol=1e-6, atol=1e-7)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,30 +11,30 @@ torch = pytest.importorskip("torch")
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, hessian, jacfwd, jacrev, vmap
 
-from operators import CASES, REAL_CASES, arguments
-
-each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-each_real = pytest.mark.parametrize("case", REAL_CASES, ids=lambda case: case.name)
+from cases import each, each_real
+from operators import arguments, call
 
 
 @each
 def test_reverse_and_forward_mode_are_those_of_differences(case, device):
     inputs = arguments(case, device=device)
 
-    assert gradcheck(case.call, inputs, check_forward_ad=True, check_batched_grad=True)
+    assert gradcheck(partial(call, case), inputs, check_forward_ad=True, check_batched_grad=True)
 
 
 @each
 def test_gradients_have_gradients_in_both_modes(case, device):
     inputs = arguments(case, device=device)
 
-    assert gradgradcheck(case.call, inputs, check_fwd_over_rev=True, check_rev_over_rev=True)
+    assert gradgradcheck(
+        partial(call, case), inputs, check_fwd_over_rev=True, check_rev_over_rev=True
+    )
 
 
 @each_real
 def test_third_derivatives(case):
     def sum_of_squared_gradients(*inputs):
-        y, zf = case.call(*inputs)
+        y, zf = call(case, *inputs)
         loss = (y**3).sum() + (zf**3).sum()
         return sum((g**2).sum() for g in torch.autograd.grad(loss, inputs, create_graph=True))
 
@@ -43,17 +45,15 @@ def test_third_derivatives(case):
 def test_requiring_any_subset_of_gradients_gives_the_same_ones(case):
     def gradients(wanted):
         inputs = [t.requires_grad_(w) for t, w in zip(arguments(case, grad=False), wanted)]
-        y, zf = case.call(*inputs)
+        y, zf = call(case, *inputs)
         loss = (y**2).sum() + (zf**3).sum()
         some = [t for t in inputs if t.requires_grad]
         return dict(zip([i for i, w in enumerate(wanted) if w], torch.autograd.grad(loss, some)))
 
     count = len(arguments(case))
-    torch.manual_seed(0)
     every = gradients([True] * count)
 
     for subset in range(1, 2**count - 1):
-        torch.manual_seed(0)
         for i, gradient in gradients([bool(subset >> i & 1) for i in range(count)]).items():
             torch.testing.assert_close(gradient, every[i])
 
@@ -62,8 +62,8 @@ def test_requiring_any_subset_of_gradients_gives_the_same_ones(case):
 def test_the_gradient_of_one_output_alone(case):
     inputs = arguments(case)
 
-    assert gradcheck(lambda *t: case.call(*t)[0], inputs)
-    assert gradcheck(lambda *t: case.call(*t)[1], inputs)
+    assert gradcheck(lambda *t: call(case, *t)[0], inputs)
+    assert gradcheck(lambda *t: call(case, *t)[1], inputs)
 
 
 @each_real
@@ -71,7 +71,7 @@ def test_func_transforms_agree_with_autograd(case):
     inputs = arguments(case)
 
     def loss(*inputs):
-        y, zf = case.call(*inputs)
+        y, zf = call(case, *inputs)
         return (y**2).sum() + (zf**3).sum()
 
     everything = tuple(range(len(inputs)))
@@ -99,11 +99,11 @@ def test_vmap_over_any_arguments_is_a_loop(case):
             stacked.append(torch.stack([t * (1 + 0.1 * n) for n in range(N)], 1) if over else t)
             dims.append(1 if over else None)
 
-        found = vmap(case.call, tuple(dims))(*stacked)
+        found = vmap(partial(call, case), tuple(dims))(*stacked)
 
         for n in range(N):
             one = [t[:, n] if d == 1 else t for t, d in zip(stacked, dims)]
-            for out, wanted in zip(found, case.call(*one)):
+            for out, wanted in zip(found, call(case, *one)):
                 torch.testing.assert_close(out[n], wanted)
 
 
@@ -113,6 +113,6 @@ def test_vmap_of_grad_is_a_loop(case):
     many = torch.stack([inputs[0] + n for n in range(3)])
 
     def derivative(x):
-        return grad(lambda x: case.call(x, *inputs[1:])[0].square().sum())(x)
+        return grad(lambda x: call(case, x, *inputs[1:])[0].square().sum())(x)
 
     torch.testing.assert_close(vmap(derivative)(many), torch.stack([derivative(x) for x in many]))

@@ -14,10 +14,8 @@ from torch.library import opcheck
 
 import allpole.torch as apt
 from allpole import NotBuiltError, build_info
-from operators import CASES, REAL_CASES, B, T, arguments
-
-each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-each_real = pytest.mark.parametrize("case", REAL_CASES, ids=lambda case: case.name)
+from cases import CASES, B, T, each, each_real, for_cases
+from operators import arguments, call
 
 
 def assert_same(found, wanted):
@@ -52,17 +50,17 @@ WITHOUT_FRAMES = [
 ]
 
 
-@pytest.mark.parametrize("case", WITHOUT_FRAMES, ids=lambda case: case.name)
+@for_cases(WITHOUT_FRAMES)
 def test_a_signal_in_chunks_is_the_signal_in_one_go(case):
     *inputs, zi = arguments(case, grad=False)
 
-    y, zf = case.call(*inputs, zi)
+    y, zf = call(case, *inputs, zi)
 
     def part(t, where):
         return t[:, where] if t.dim() > 1 and t.shape[1] == T else t
 
-    first, state = case.call(*[part(t, slice(0, 4)) for t in inputs], zi)
-    second, state = case.call(*[part(t, slice(4, T)) for t in inputs], state)
+    first, state = call(case, *[part(t, slice(0, 4)) for t in inputs], zi)
+    second, state = call(case, *[part(t, slice(4, T)) for t in inputs], state)
     assert_same((torch.cat([first, second], 1), state), (y, zf))
 
 
@@ -82,7 +80,7 @@ def test_strided_arguments_give_the_same(case, device):
     strided = [torch.stack([t, t + 1], -1)[..., 0] if t.dim() else t for t in inputs]
     assert not strided[0].is_contiguous()
 
-    assert_same(case.call(*strided), case.call(*inputs))
+    assert_same(call(case, *strided), call(case, *inputs))
 
 
 def test_conjugation_that_waits_is_carried_out():
@@ -99,10 +97,10 @@ def test_conjugation_that_waits_is_carried_out():
 def test_half_precision_is_computed_as_float32(case, half):
     inputs = [t.to(half) for t in arguments(case, torch.float32, grad=False)]
 
-    outputs = case.call(*inputs)
+    outputs = call(case, *inputs)
 
     assert all(out.dtype == torch.float32 for out in outputs)
-    assert_same(outputs, case.call(*[t.float() for t in inputs]))
+    assert_same(outputs, call(case, *[t.float() for t in inputs]))
 
 
 def test_arguments_are_promoted():
@@ -139,7 +137,7 @@ def test_no_samples_pass_the_state_on(case):
     rest = [t[:, :0] if t.dim() > 1 and t.shape[1] == T and t.dim() == x.dim() else t for t in rest]
     rest = [t[:, :0] if t.dim() == 3 and t.shape[1] == T else t for t in rest]
 
-    y, zf = case.call(x[:, :0], *rest)
+    y, zf = call(case, x[:, :0], *rest)
 
     assert y.shape == (B, 0)
     torch.testing.assert_close(zf, rest[-1])
@@ -151,7 +149,7 @@ def test_no_samples_pass_the_state_on(case):
 def test_an_empty_batch(case):
     inputs = [t[:0].detach().requires_grad_() for t in arguments(case)]
 
-    y, zf = case.call(*inputs)
+    y, zf = call(case, *inputs)
     (dx,) = torch.autograd.grad(y.abs().sum() + zf.abs().sum(), inputs[0])
 
     assert y.shape == (0, T) and dx.shape == (0, T)
@@ -207,7 +205,7 @@ def test_opcheck(case):
         at, rt, zi = a, *rest
         operator, inputs = torch.ops.allpole.ballistics.default, (x, zi, at, rt)
     else:
-        name = case.name.split("-")[0]
+        name = case.function.replace("linear_", "")
         operator, inputs = getattr(torch.ops.allpole, name).default, (x, a, *rest)
 
     opcheck(operator, inputs)
@@ -218,9 +216,9 @@ def test_opcheck(case):
 def test_meta_tensors_have_the_shapes_of_real_ones(case):
     inputs = arguments(case, grad=False)
 
-    outputs = case.call(*[t.to("meta") for t in inputs])
+    outputs = call(case, *[t.to("meta") for t in inputs])
 
-    for out, real in zip(outputs, case.call(*inputs)):
+    for out, real in zip(outputs, call(case, *inputs)):
         assert out.is_meta and out.shape == real.shape and out.dtype == real.dtype
 
 
@@ -229,7 +227,7 @@ def test_compiled_without_a_graph_break_forward_and_backward(case):
     inputs = arguments(case)
 
     def loss(*inputs):
-        y, zf = case.call(*(2 * t for t in inputs[:1]), *inputs[1:])
+        y, zf = call(case, *(2 * t for t in inputs[:1]), *inputs[1:])
         return (y**2).mean() + zf.mean()
 
     compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")

