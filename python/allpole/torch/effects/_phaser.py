@@ -74,7 +74,7 @@ class Phaser(Effect):
         return _product(b, self.g1 * below + wet), _product(a, below)
 
     def _by_frames(self, x: Tensor, p: Tensor) -> Tensor:
-        """By frequency sampling: the response of every frame, from where its poles are factored."""
+        """By frequency sampling: the response of every frame between STFT and inverse."""
         feedback, (b, a) = self.g2.abs(), self._biquad()
 
         def response(z: Tensor) -> Tensor:
