@@ -22,7 +22,7 @@ make_venv() {
 }
 
 # As it would be published: an archive of the sources, the wheel that is built from that, and
-# auditwheel's word that the wheel runs on other Linux systems, with the libraries that it then holds.
+# auditwheel's word that the wheel runs on other Linux systems, with the libraries it then holds.
 install_package() {
   local dist=$python_folder/dist sources=$python_folder/sources
   say "The package: source archive, wheel, installation"

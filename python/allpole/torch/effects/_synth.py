@@ -77,8 +77,8 @@ class Synth(Effect):
         """
         What the encoder hears in notes (B, T).
 
-        :return: osc_shape, osc_gain, dist_gain, alpha, (B,); q, (B,), and cutoff in Hz, (B, frames),
-            or else the filter's logits, (B, frames, 5).
+        :return: osc_shape, osc_gain, dist_gain, alpha, (B,); then q, (B,), and cutoff in Hz,
+            (B, frames), or else the filter's logits, (B, frames, 5).
         """
         mel = _encoder.log_mel(x, self.sample_rate, HOP).to(self.out_temp.weight.dtype)
         latent = self.cnn(mel[:, None]).mean(-2)
