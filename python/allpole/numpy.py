@@ -51,14 +51,16 @@ class _Call:
             module = np
         self.rows, self.batch = to_rows(module, signature, arrays)
 
-    def outputs(self, *tails: Shape) -> Tuple[Any, ...]:
-        """Arrays (B, ...) of these own axes."""
+    def outputs(self, *tails: Optional[Shape]) -> Tuple[Any, ...]:
+        """Arrays (B, ...) of these own axes; None stays out."""
         count = self.rows[0].shape[0]
-        return tuple(self.allocate((count, *tail)) for tail in tails)
+        return tuple(None if tail is None else self.allocate((count, *tail)) for tail in tails)
 
     def shaped(self, outputs: Sequence[Any]) -> Tuple[Any, ...]:
         """The outputs with the batch's axes."""
-        return tuple(out.reshape(self.batch + out.shape[1:]) for out in outputs)
+        return tuple(
+            None if out is None else out.reshape(self.batch + out.shape[1:]) for out in outputs
+        )
 
 
 def _like(signature: Signature, *gradients: str) -> Signature:
@@ -91,7 +93,7 @@ def allpole(x: Any, a: Any, zi: Any = None, *, return_zf: bool = False) -> Filte
     """
     call = _Call(ALLPOLE, (x, with_frames(_as_array(a)), zi))
     (B, T), (F, M) = call.rows[0].shape, call.rows[1].shape[1:]
-    outputs = call.outputs((T,), (M,))
+    outputs = call.outputs((T,), (M,) if return_zf else None)
     call.run("allpole_forward", (B, T, F, M), call.rows, outputs)
     y, zf = call.shaped(outputs)
     return (y, zf) if return_zf else y
@@ -125,7 +127,7 @@ def linear_recurrence(x: Any, a: Any, zi: Any = None, *, return_zf: bool = False
     """
     call = _Call(RECURRENCE, (x, a, zi))
     (B, T), F = call.rows[0].shape, call.rows[1].shape[1]
-    outputs = call.outputs((T,), ())
+    outputs = call.outputs((T,), () if return_zf else None)
     call.run("recurrence_forward", (B, T, F), call.rows, outputs)
     y, zf = call.shaped(outputs)
     return (y, zf) if return_zf else y
@@ -157,7 +159,7 @@ def ballistics(x: Any, at: Any, rt: Any, zi: Any = None, *, return_zf: bool = Fa
     """
     call = _Call(BALLISTICS, (x, at, rt, zi))
     x, at, rt, zi = call.rows
-    outputs = call.outputs((x.shape[1],), ())
+    outputs = call.outputs((x.shape[1],), () if return_zf else None)
     call.run("ballistics_forward", x.shape, (x, zi, at, rt), outputs)
     y, zf = call.shaped(outputs)
     return (y, zf) if return_zf else y
@@ -187,7 +189,7 @@ def fir(x: Any, b: Any, zi: Any = None, *, return_zf: bool = False) -> Filtered:
     """
     call = _Call(FIR, (x, with_frames(_as_array(b)), zi))
     (B, T), (F, K) = call.rows[0].shape, call.rows[1].shape[1:]
-    outputs = call.outputs((T,), (K - 1,))
+    outputs = call.outputs((T,), (K - 1,) if return_zf else None)
     call.run("fir_forward", (B, T, F, K), call.rows, outputs)
     y, zf = call.shaped(outputs)
     return (y, zf) if return_zf else y

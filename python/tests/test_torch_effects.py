@@ -167,6 +167,16 @@ def test_modules_train(kind, settings, rng):
     assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
 
 
+@pytest.mark.parametrize("kind, settings", EACH_KIND)
+def test_modules_compile_without_a_graph_break(kind, settings, rng):
+    x, module = torch.from_numpy(signal(rng, 2, 2000)), kind(RATE, **settings).eval()
+    more = (110.0, 0.1) if kind is Synth else ()
+
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+
+    torch.testing.assert_close(compiled(x, *more), module(x, *more))
+
+
 def test_a_make_up_gain_that_shall_not_train_does_not():
     assert not Compressor(RATE, train_make_up="no").make_up_gain.requires_grad
     assert Compressor(RATE).make_up_gain.requires_grad
