@@ -28,6 +28,24 @@ struct Chain {
   S *maps, *states;                /* of the tiles of one sequence after those of another */
 };
 
+/** The chain's memory: flags that are zero, and a workspace with `more` bytes in front. */
+template <class S>
+apf_status make_chain(apf_context *ctx, int64_t B, int64_t tiles, int64_t M, int map_scalars,
+                      size_t more, Chain<S> *chain, void **front)
+{
+  const size_t blocks = static_cast<size_t>(B * tiles);
+  const size_t maps = blocks * static_cast<size_t>(map_scalars);
+  uint32_t *zero = nullptr;
+  void *workspace = nullptr;
+  APF_TRY(flags(ctx, blocks + 2, &zero));
+  APF_TRY(
+      apf_workspace(ctx, more + (maps + blocks * static_cast<size_t>(M)) * sizeof(S), &workspace));
+  S *first = reinterpret_cast<S *>(static_cast<unsigned char *>(workspace) + more);
+  *chain = {zero, zero + 1, zero + 2, B, tiles, first, first + maps};
+  *front = workspace;
+  return APF_OK;
+}
+
 enum ChainFlag : uint32_t { NOTHING, MAP, STATE };
 
 /** Scalars of a map. */
@@ -46,15 +64,6 @@ struct ChainShared {
   AffineMap<M, S> warp[WARPS], tile[2];
   S before_warp[WARPS][M];
 };
-
-__device__ inline int lane_id()
-{
-  return static_cast<int>(threadIdx.x) % WARP;
-}
-__device__ inline int warp_id()
-{
-  return static_cast<int>(threadIdx.x) / WARP;
-}
 
 template <class S, class Shared>
 __device__ inline ChainTile take_tile(const Chain<S> &chain, Shared *shared)

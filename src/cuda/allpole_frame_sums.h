@@ -48,11 +48,11 @@ __device__ inline W sum_lanes(W v)
   return v;
 }
 
-/** Rows of gradients per sample, which begin at t, into tile k's rows of sums: a warp per frame and
- *  tap. */
-template <int M, int L, int WARPS, class S>
+/** Gradients per sample, at(k, i) being those of sample t + k, into tile k's rows of sums: a warp
+ *  per frame and tap. */
+template <int WARPS, class S, class At>
 __device__ inline void sum_tile_frames(const Frames &frames, int64_t tile, int64_t t, int samples,
-                                       const S *rows, Wide<S> *sums)
+                                       int M, const At &at, Wide<S> *sums)
 {
   const int lane = static_cast<int>(threadIdx.x) % WARP;
   const int warp = static_cast<int>(threadIdx.x) / WARP;
@@ -64,9 +64,8 @@ __device__ inline void sum_tile_frames(const Frames &frames, int64_t tile, int64
     const FrameSupport of = frame_support(frames, t + samples, frame);
     Wide<S> sum = make_scalar<Wide<S>>(0);
     for (int64_t k = (of.begin > t ? of.begin - t : 0) + lane; k < of.end - t; k += WARP) {
-      const S value = rows[k / L * row_stride(L * M) + k % L * M + i];
       const double weight = support_weight(frames, t + k, frame);
-      sum = add(sum, scale(widen(value), weight));
+      sum = add(sum, scale(widen<S>(at(k, i)), weight));
     }
     sum = sum_lanes(sum);
     if (lane == 0) store(sums + (frame + 2 * tile) * M + i, sum);

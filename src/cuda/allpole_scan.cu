@@ -239,8 +239,12 @@ __device__ void store_backward_tile(const AllpoleBackward<S> &p, const Frames &f
   if (p.F == p.T)
     store_rows<In::THREADS, In::L, M>(span.rows, tile.a, p.da);
   else
-    sum_tile_frames<M, In::L, In::WARPS>(frames, span.t / In::TILE, span.t, span.rows.samples,
-                                         tile.a, sums + span.b * frame_rows(frames, tiles) * M);
+    sum_tile_frames<In::WARPS, S>(
+        frames, span.t / In::TILE, span.t, span.rows.samples, M,
+        [&](int64_t k, int i) {
+          return tile.a[k / In::L * row_stride(In::L * M) + k % In::L * M + i];
+        },
+        sums + span.b * frame_rows(frames, tiles) * M);
 }
 
 template <class S, int M>
@@ -274,25 +278,9 @@ __global__ void __launch_bounds__(Layout<S, M>::THREADS, 2)
   leave_chain(chain, &shared);
 }
 
-/* --- launches ------------------------------------------------------------------------------ */
-
-/** The chain's memory: flags that are zero, and a workspace with `more` bytes in front. */
-template <int M, class S>
-apf_status make_chain(apf_context *ctx, int64_t B, int64_t tiles, size_t more, Chain<S> *chain,
-                      void **front)
-{
-  const size_t blocks = static_cast<size_t>(B * tiles);
-  uint32_t *zero = nullptr;
-  void *workspace = nullptr;
-  APF_TRY(flags(ctx, blocks + 2, &zero));
-  APF_TRY(apf_workspace(ctx, more + blocks * (MAP_SIZE<M> + M) * sizeof(S), &workspace));
-  S *maps = reinterpret_cast<S *>(static_cast<unsigned char *>(workspace) + more);
-  *chain = {zero, zero + 1, zero + 2, B, tiles, maps, maps + blocks * MAP_SIZE<M>};
-  *front = workspace;
-  return APF_OK;
-}
-
 }  // namespace
+
+/* --- launches ------------------------------------------------------------------------------ */
 
 template <class S>
 apf_status allpole_forward_scan(apf_context *ctx, const AllpoleForward<S> &p)
@@ -307,7 +295,7 @@ apf_status allpole_forward_scan(apf_context *ctx, const AllpoleForward<S> &p)
       return allpole_forward_taps(ctx, p);
     Chain<S> chain;
     void *unused = nullptr;
-    APF_TRY((make_chain<M, S>(ctx, p.B, tiles, 0, &chain, &unused)));
+    APF_TRY((make_chain(ctx, p.B, tiles, M, MAP_SIZE<M>, 0, &chain, &unused)));
     return APF_LAUNCH(ctx, (forward_scan_kernel<S, M>), static_cast<unsigned>(p.B * tiles),
                       In::THREADS, scalars * sizeof(S), p, make_frames(p.F, p.T), chain);
   });
@@ -329,7 +317,7 @@ apf_status allpole_backward_scan(apf_context *ctx, const AllpoleBackward<S> &p)
         summed ? static_cast<size_t>(p.B * frame_rows(frames, tiles) * M) * sizeof(Wide<S>) : 0;
     Chain<S> chain;
     void *sums = nullptr;
-    APF_TRY((make_chain<M, S>(ctx, p.B, tiles, sum_bytes, &chain, &sums)));
+    APF_TRY((make_chain(ctx, p.B, tiles, M, MAP_SIZE<M>, sum_bytes, &chain, &sums)));
     APF_TRY(APF_LAUNCH(ctx, (backward_scan_kernel<S, M>), static_cast<unsigned>(p.B * tiles),
                        In::THREADS, scalars * sizeof(S), p, frames, chain,
                        static_cast<Wide<S> *>(sums)));

@@ -5,19 +5,10 @@
 #ifndef APF_CUDA_ALLPOLE_TAP_FRAMES_H
 #define APF_CUDA_ALLPOLE_TAP_FRAMES_H
 
-#include "cuda/allpole.h"
 #include "cuda/allpole_coefficients.h"
-#include "cuda/scan.h"
+#include "cuda/allpole_tap_steps.h"
 
 namespace apf_cuda {
-
-enum { TAPS = APF_MAX_ORDER / WARP /* of a lane */ };
-
-/** Of blocks that are one warp. */
-__device__ inline int lane_id()
-{
-  return static_cast<int>(threadIdx.x);
-}
 
 /** Two frames, each lane holding its taps lane, lane + 32, ... */
 template <class S>
@@ -41,7 +32,10 @@ __device__ inline void move_to_frame(const Frames &frames, int64_t M, int64_t fr
                                      TapPair<S> *pair)
 {
   if (frame == pair->frame) return;
-  load_taps(pair->a, frame, M, pair->left);
+  if (pair->frame >= 0 && frame == pair->frame + 1)
+    for (int k = 0; k < TAPS; k++) pair->left[k] = pair->right[k];
+  else
+    load_taps(pair->a, frame, M, pair->left);
   load_taps(pair->a, frames.count > 1 ? frame + 1 : frame, M, pair->right);
   pair->frame = frame;
 }

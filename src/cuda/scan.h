@@ -32,6 +32,15 @@ namespace apf_cuda {
 enum : unsigned { ALL_LANES = 0xffffffffu };
 enum { WARP = 32 };
 
+__device__ inline int lane_id()
+{
+  return static_cast<int>(threadIdx.x) % WARP;
+}
+__device__ inline int warp_id()
+{
+  return static_cast<int>(threadIdx.x) / WARP;
+}
+
 /* --- types of several words ------------------------------------------------------------------- */
 
 template <class T, class Move>
