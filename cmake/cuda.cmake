@@ -3,8 +3,8 @@
 
 set(APF_CUDA_SOURCES src/cuda/context.cu src/cuda/ops.cu src/cuda/recording.cu)
 # What several operators share, or what fills a file of its own.
-foreach(module allpole_scan allpole_sequences allpole_taps cache fft mel response spectral
-        stft_frames tables)
+foreach(module allpole_scan allpole_sequences allpole_taps allpole_taps_scan cache fft mel response
+        spectral stft_frames tables)
   list(APPEND APF_CUDA_SOURCES src/cuda/${module}.cu)
 endforeach()
 foreach(name ${APF_OPERATORS})

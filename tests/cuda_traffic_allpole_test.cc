@@ -54,9 +54,10 @@ double bytes_of(const cuda_on_cpu::Counters &c)
 
 /** What `strategy` names is what tuning.h chooses on the emulated device. */
 constexpr Shape kPerSample[] = {
-    {"scan", 2, 8192, 8192, 1},     {"scan", 2, 8192, 8192, 2},     {"scan", 2, 8192, 8192, 6},
-    {"sequences", 64, 256, 256, 1}, {"sequences", 64, 256, 256, 2}, {"sequences", 64, 256, 256, 6},
-    {"taps", 2, 2048, 2048, 22},
+    {"scan", 2, 8192, 8192, 1},     {"scan", 2, 8192, 8192, 2},
+    {"scan", 2, 8192, 8192, 6},     {"sequences", 64, 256, 256, 1},
+    {"sequences", 64, 256, 256, 2}, {"sequences", 64, 256, 256, 6},
+    {"taps", 2, 2048, 2048, 22},    {"taps_scan", 1, 8192, 8192, 22},
 };
 
 }  // namespace
@@ -90,11 +91,11 @@ TEST_F(AllpoleTraffic, BackwardTouchesEachArrayOnceInOneLaunch)
 }
 
 /** Signals, and up to a tenth more for frames, sums of their gradients, and what tiles tell each
- *  other; backward, the M outputs before every 32 once more. */
+ *  other; backward, the M outputs before every 32 once more, where a warp has a sequence. */
 TEST_F(AllpoleTraffic, CoefficientsBetweenFramesNeverTouchMemory)
 {
   for (const Shape &s : {Shape{"scan", 2, 8192, 33, 6}, Shape{"sequences", 64, 256, 5, 6},
-                         Shape{"taps", 2, 2048, 9, 22}}) {
+                         Shape{"taps", 2, 2048, 9, 22}, Shape{"taps_scan", 1, 8448, 17, 16}}) {
     SCOPED_TRACE(s.strategy);
     const cuda_on_cpu::Counters c = forward(s), d = backward(s);
 

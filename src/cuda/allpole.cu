@@ -10,19 +10,30 @@
  * Forward mode filters x_dot_t - sum_i a_dot_{t,i} y_{t-i} with the same coefficients.
  *
  * Threads are sequences (allpole_sequences.cu), spans of time (allpole_scan.cu), or the taps of one
- * sequence (allpole_taps.cu); tuning.h chooses. In all three every array is touched once.
+ * sequence (allpole_taps.cu) or span (allpole_taps_scan.cu); tuning.h chooses. In all four every
+ * array is touched once.
  */
 #include "cuda/allpole.h"
 #include "cuda/tuning.h"
 
 namespace apf_cuda {
 
+/** p: of a forward or backward call, which needs past outputs or not. */
+template <class S, template <class> class Call>
+static AllpoleStrategy choose(const apf_context *ctx, const Call<S> &p, bool past)
+{
+  if (p.M <= SMALL_ORDERS<S>) return choose_allpole_strategy(ctx, p.B, p.T);
+  const int64_t tile = allpole_taps_scan_tile(ctx, sizeof(S), p.M, p.F == p.T, past);
+  return choose_allpole_taps_strategy(ctx, p.B, p.T, p.M, sizeof(S), tile);
+}
+
 template <class S>
 static apf_status run(apf_context *ctx, const AllpoleForward<S> &p)
 {
-  switch (choose_allpole_strategy(ctx, p.B, p.T, p.M, SMALL_ORDERS<S>)) {
+  switch (choose(ctx, p, p.a_dot != nullptr)) {
     case AllpoleStrategy::sequences: return allpole_forward_sequences(ctx, p);
     case AllpoleStrategy::scan: return allpole_forward_scan(ctx, p);
+    case AllpoleStrategy::taps_scan: return allpole_forward_taps_scan(ctx, p);
     default: return allpole_forward_taps(ctx, p);
   }
 }
@@ -30,9 +41,10 @@ static apf_status run(apf_context *ctx, const AllpoleForward<S> &p)
 template <class S>
 static apf_status run(apf_context *ctx, const AllpoleBackward<S> &p)
 {
-  switch (choose_allpole_strategy(ctx, p.B, p.T, p.M, SMALL_ORDERS<S>)) {
+  switch (choose(ctx, p, p.da != nullptr)) {
     case AllpoleStrategy::sequences: return allpole_backward_sequences(ctx, p);
     case AllpoleStrategy::scan: return allpole_backward_scan(ctx, p);
+    case AllpoleStrategy::taps_scan: return allpole_backward_taps_scan(ctx, p);
     default: return allpole_backward_taps(ctx, p);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The all-pole filter's calls and the strategies that run them: allpole_sequences.cu,
- * allpole_scan.cu, allpole_taps.cu. Equations in docs/allpole.md.
+ * allpole_scan.cu, allpole_taps.cu, allpole_taps_scan.cu. Equations in docs/allpole.md.
  */
 #ifndef APF_CUDA_ALLPOLE_H
 #define APF_CUDA_ALLPOLE_H
@@ -48,6 +48,16 @@ template <class S>
 apf_status allpole_forward_taps(apf_context *ctx, const AllpoleForward<S> &p);
 template <class S>
 apf_status allpole_backward_taps(apf_context *ctx, const AllpoleBackward<S> &p);
+
+/** A warp per span of time, where allpole_taps_scan_tile() is not 0. */
+template <class S>
+apf_status allpole_forward_taps_scan(apf_context *ctx, const AllpoleForward<S> &p);
+template <class S>
+apf_status allpole_backward_taps_scan(apf_context *ctx, const AllpoleBackward<S> &p);
+/** Samples of a tile; 0: a map of this order leaves no room for any. per_sample: coefficients are
+ *  no frames. past: the call needs past outputs. */
+int64_t allpole_taps_scan_tile(const apf_context *ctx, size_t scalar_bytes, int64_t M,
+                               bool per_sample, bool past);
 
 /** Largest order whose affine map of a span (M * M + M scalars) and the one it is composed with fit
  *  into a thread's registers. */

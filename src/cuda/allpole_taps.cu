@@ -7,7 +7,7 @@
  * touched once, but for the M past outputs in front of a tile, which backward and forward mode read
  * again. Frames are interpolated into the tile, and their gradients summed from it, lane by tap.
  *
- * Limits: time is one chain. Orders beyond allpole_scan.cu are not spread over time.
+ * Limits: time is one chain. allpole_taps_scan.cu cuts it where sequences are few.
  */
 #include "cuda/allpole_tap_frames.h"
 
