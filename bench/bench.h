@@ -8,7 +8,7 @@
 #include <allpole/allpole.h>
 #include <stdbool.h>
 
-enum { BENCH_MAX_VALUES = 32 };
+enum { BENCH_MAX_VALUES = 64 };
 
 /** Values of an option that was given as a list; the cases are the product of all lists. */
 typedef struct bench_list {
@@ -41,7 +41,7 @@ typedef struct bench_shape {
   int64_t B, T, F, M;
 } bench_shape;
 
-/** A step of training; B recordings or notes of T samples. */
+/** A step of training, B recordings or notes of T samples, or a node of such sizes. */
 typedef struct bench_step {
   int step;
   apf_dtype dtype;
@@ -60,6 +60,7 @@ typedef struct bench_result {
   int threads;
   double error;       /* largest of the relative errors against the plain loops */
   double bytes;       /* that must move, each array once */
+  double scratch;     /* bytes of memory that the operator used beside its arrays */
   double samples;     /* elements of y */
   double seconds;     /* median of one run */
   double quartile[2]; /* of the seconds */
@@ -74,6 +75,8 @@ typedef struct bench_step_result {
   double forward_error; /* largest difference to the renderer, by its peak; 0 where there is none */
   double gradient_error; /* of differences of the loss, by the gradient's norm */
   double float_error;    /* of loss and gradient in float, by those in double; 0 in double */
+  double loss;           /* in double */
+  double memory;         /* bytes of values, gradients and scratch */
   double seconds;        /* median of one step */
   double quartile[2];
 } bench_step_result;
@@ -85,7 +88,7 @@ int bench_parse(int argc, char **argv, bench_options *options);
 bool bench_operator_has_frames(int op);
 bool bench_operator_has_order(int op);
 const char *bench_operator_name(int op);
-enum { BENCH_STEPS = 9 };
+enum { BENCH_EFFECTS = 9, BENCH_NODES = 31, BENCH_STEPS = BENCH_EFFECTS + BENCH_NODES };
 const char *bench_step_name(int step);
 bool bench_step_has_window(int step);
 /** The published sizes. */

@@ -75,7 +75,7 @@ static apf_status differentiate(effect_step *s, double *loss, double *values, do
 /** The loss, the norm of its gradient, and how far differences of it are from that, as a share. */
 static apf_status check_gradient(effect_step *s, double *loss, double *norm, double *error)
 {
-  const double share = 1e-8; /* of the loss that the step h moves it by: above its rounding */
+  const double share = 1e-9; /* of the loss that the step h moves it by: above its rounding */
   apf_status status = APF_OK;
   const size_t count = (size_t)parameter_values(s);
   double *values = calloc(3 * count, sizeof *values), *gradient = values + count,
@@ -130,7 +130,7 @@ static apf_status check_double(effect_step s, double *loss, double *norm, bench_
   APF_TRY_GOTO(check_gradient(&s, loss, norm, &result->gradient_error), done);
   if (!(result->gradient_error <= 1e-4))
     status = refuse(&s, "the gradient is off the loss's differences", result->gradient_error);
-  if (status != APF_OK || effect_step_is_synth(&s)) goto done;
+  if (status != APF_OK || effect_step_is_synth(&s) || !s.kind->effect) goto done;
   APF_TRY_GOTO(apf_graph_forward(s.graph), done);
   APF_TRY_GOTO(check_forward(&s, &result->forward_error), done);
   if (!(result->forward_error <= 1e-6)) /* of floats, which is what the renderer gives */
@@ -144,10 +144,11 @@ apf_status effect_step_check(effect_step *s, bench_step_result *result)
 {
   double loss, norm, double_loss, double_norm, unused;
   APF_TRY(check_double(*s, &double_loss, &double_norm, result));
+  result->loss = double_loss;
   APF_TRY(effect_step_create(s));
   if (s->shape.dtype == APF_F64) return APF_OK;
   APF_TRY(check_gradient(s, &loss, &norm, &unused));
   result->float_error = fmax(fabs(loss / double_loss - 1), fabs(norm / double_norm - 1));
-  if (result->float_error <= 0.05) return APF_OK;
+  if (result->float_error <= s->kind->float_tolerance) return APF_OK;
   return refuse(s, "loss or gradient in float is off that in double", result->float_error);
 }

@@ -1,13 +1,15 @@
 /**
  * Steps of training: batch in, forward, backward, update. They look inside the library, because the
- * parts of a step have no public interface: the graph of an effect as the trainer builds it, and
- * the synth's signal path without the encoder, whose place its controls take as parameters.
+ * parts of a step have no public interface: the graph of an effect as the trainer builds it, the
+ * synth's signal path without the encoder, whose place its controls take as parameters, and single
+ * nodes.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/context.h"
 #include "effect_step.h"
 #include "effects/synth_voice.h"
 
@@ -20,37 +22,44 @@ enum {
 /* So small that every repeat does the same work. */
 static const double learning_rate = 1e-9;
 
-/* Sizes as published: one recording, or a batch of notes. */
-static const step_kind kinds[BENCH_STEPS] = {
-    {"compressor", "compressor", "td", false, APF_SGD, APF_F32, 1, 60 * EFFECT_RATE},
-    {"phaser_td", "phaser", "td", false, APF_ADAM, APF_F64, 1, 5 * EFFECT_RATE},
-    {"phaser_fs", "phaser", "fs", false, APF_ADAM, APF_F64, 1, 5 * EFFECT_RATE},
-    {"synth_td", "synth", "td", false, APF_ADAMW, APF_F32, 34, 6000},
-    {"synth_fs", "synth", "fs", false, APF_ADAMW, APF_F32, 34, 6000},
-    {"synth_lstm", "synth", "lstm", false, APF_ADAMW, APF_F32, 34, 6000},
-    {"voice_td", "synth", "td", true, APF_ADAMW, APF_F32, 34, 6000},
-    {"voice_fs", "synth", "fs", true, APF_ADAMW, APF_F32, 34, 6000},
-    {"voice_lstm", "synth", "lstm", true, APF_ADAMW, APF_F32, 34, 6000},
+/* Sizes as published: one recording, or a batch of notes. Where a spectrum is near zero, its
+ * logarithm in a loss makes much of rounding. */
+static const step_kind kinds[BENCH_EFFECTS] = {
+    {"compressor", "compressor", "td", false, false, 0.05, APF_SGD, APF_F32, 1, 60 * EFFECT_RATE},
+    {"phaser_td", "phaser", "td", false, false, 0.05, APF_ADAM, APF_F64, 1, 5 * EFFECT_RATE},
+    {"phaser_fs", "phaser", "fs", false, false, 0.05, APF_ADAM, APF_F64, 1, 5 * EFFECT_RATE},
+    {"synth_td", "synth", "td", false, false, 0.05, APF_ADAMW, APF_F32, 34, 6000},
+    {"synth_fs", "synth", "fs", false, true, 0.05, APF_ADAMW, APF_F32, 34, 6000},
+    {"synth_lstm", "synth", "lstm", false, false, 0.05, APF_ADAMW, APF_F32, 34, 6000},
+    {"voice_td", "synth", "td", true, false, 0.05, APF_ADAMW, APF_F32, 34, 6000},
+    {"voice_fs", "synth", "fs", true, true, 0.05, APF_ADAMW, APF_F32, 34, 6000},
+    {"voice_lstm", "synth", "lstm", true, false, 0.05, APF_ADAMW, APF_F32, 34, 6000},
 };
+
+static const step_kind *kind_at(int step)
+{
+  return step < BENCH_EFFECTS ? &kinds[step] : bench_node_kind(step - BENCH_EFFECTS);
+}
 
 const char *bench_step_name(int step)
 {
-  return kinds[step].name;
+  return kind_at(step)->name;
 }
 
 bool bench_step_has_window(int step)
 {
-  return strcmp(kinds[step].effect, "synth") == 0 && strcmp(kinds[step].variant, "fs") == 0;
+  return kind_at(step)->windowed;
 }
 
 void bench_step_usual(int step, bench_step *shape)
 {
-  *shape = (bench_step){step, kinds[step].dtype, kinds[step].B, kinds[step].T, 0};
+  const step_kind *kind = kind_at(step);
+  *shape = (bench_step){step, kind->dtype, kind->B, kind->T, 0};
 }
 
 bool effect_step_is_synth(const effect_step *s)
 {
-  return strcmp(s->kind->effect, "synth") == 0;
+  return s->kind->effect && strcmp(s->kind->effect, "synth") == 0;
 }
 
 /* --- data ------------------------------------------------------------------------------------- */
@@ -91,6 +100,7 @@ static apf_status create_data(effect_step *s)
     fill_notes(s);
     return APF_OK;
   }
+  if (!s->kind->effect) return APF_OK; /* a node draws its own */
   s->input = malloc(2 * count * sizeof *s->input);
   if (!s->input) return apf_fail(s->ctx, APF_ERR_MEMORY, __func__, "no memory for the recording");
   s->target = s->input + count;
@@ -102,6 +112,7 @@ static apf_status set_data(effect_step *s)
 {
   apf_graph *g = s->graph;
   if (effect_step_is_synth(s)) return apf_note_batch_set(g, &s->notes);
+  if (!s->kind->effect) return APF_OK;
   APF_TRY(apf_graph_set(g, apf_graph_find(g, "x"), s->input));
   return apf_graph_set(g, apf_graph_find(g, "target"), s->target);
 }
@@ -133,13 +144,13 @@ static apf_var describe_path(effect_step *s, apf_signal signal)
   return apf_mrstft_loss(g, voice.wet, apf_reshape(g, signal.x, APF_SHAPE(B, T)), 0);
 }
 
-static apf_status build(effect_step *s)
+/** An effect as the trainer builds it; returns the loss. */
+static apf_var describe_effect(effect_step *s)
 {
-  APF_TRY(apf_graph_create(s->ctx, s->shape.dtype, &s->graph));
   apf_graph *g = s->graph;
   const int64_t B = s->shape.B, T = s->shape.T;
   apf_signal signal = {.sets = 1, .mode = APF_MODE_TRAIN};
-  apf_var target, loss;
+  apf_var target;
   if (effect_step_is_synth(s)) {
     signal = apf_note_batch_declare(g, &s->notes, APF_MODE_TRAIN);
     target = signal.x;
@@ -147,18 +158,26 @@ static apf_status build(effect_step *s)
     signal.x = apf_graph_input(g, "x", APF_SHAPE(1, B, 1, T));
     target = apf_graph_input(g, "target", APF_SHAPE(B, 1, T));
   }
-  if (s->kind->path_alone) {
-    loss = describe_path(s, signal);
-  } else {
-    apf_var y = apf_graph_output(g, s->model->effect->describe(g, s->model, signal), "y");
-    loss = s->model->effect->loss(g, y, target);
-  }
-  return apf_graph_build(g, apf_graph_output(g, loss, "loss"));
+  if (s->kind->alone) return describe_path(s, signal);
+  apf_var y = apf_graph_output(g, s->model->effect->describe(g, s->model, signal), "y");
+  return s->model->effect->loss(g, y, target);
+}
+
+static apf_status build(effect_step *s)
+{
+  apf_var loss;
+  APF_TRY(apf_graph_create(s->ctx, s->shape.dtype, &s->graph));
+  if (s->kind->effect)
+    loss = describe_effect(s);
+  else
+    APF_TRY(bench_node_describe(s->graph, &s->shape, s->shape.step - BENCH_EFFECTS, &loss));
+  return apf_graph_build(s->graph, apf_graph_output(s->graph, loss, "loss"));
 }
 
 /** Half of its range, for each control; small weights, for a network. */
 static apf_status set_controls(effect_step *s)
 {
+  if (!s->kind->effect) return APF_OK;
   APF_TRY(apf_models_to_graph(s->graph, (const apf_model *const *)&s->model, 1));
   for (int i = 0; i < apf_graph_parameter_count(s->graph); i++) {
     const apf_var parameter = apf_graph_parameter_at(s->graph, i);
@@ -170,6 +189,7 @@ static apf_status set_controls(effect_step *s)
 
 static apf_status create_model(effect_step *s)
 {
+  if (!s->kind->effect) return APF_OK;
   char window[32];
   const int rate = effect_step_is_synth(s) ? NOTE_RATE : EFFECT_RATE;
   APF_TRY(apf_model_create(s->ctx, s->kind->effect, rate, &s->model));
@@ -202,7 +222,7 @@ apf_status effect_step_create(effect_step *s)
   APF_TRY(build(s));
   APF_TRY(set_controls(s));
   APF_TRY(set_data(s));
-  if (s->kind->path_alone) return APF_OK;
+  if (s->kind->alone) return APF_OK;
   apf_optimizer_options options = apf_optimizer_defaults(s->kind->optimizer, learning_rate);
   options.momentum = 0.9;
   options.clip_norm = 0.5;
@@ -232,6 +252,8 @@ static apf_status time_steps(effect_step *s, int repeats, bench_step_result *res
     if (i >= 0) seconds[i] = bench_now() - start;
   }
   if (status == APF_OK) {
+    result->memory =
+        (double)apf_graph_memory_use(s->graph).arena_bytes + (double)s->ctx->workspace_bytes;
     bench_sort(seconds, repeats);
     result->seconds = bench_quantile(seconds, repeats, 0.5);
     result->quartile[0] = bench_quantile(seconds, repeats, 0.25);
@@ -244,7 +266,7 @@ static apf_status time_steps(effect_step *s, int repeats, bench_step_result *res
 bool bench_measure_step(const bench_step *shape, apf_context *ctx, int repeats,
                         bench_step_result *result)
 {
-  effect_step s = {.kind = &kinds[shape->step], .shape = *shape, .ctx = ctx};
+  effect_step s = {.kind = kind_at(shape->step), .shape = *shape, .ctx = ctx};
   memset(result, 0, sizeof *result);
   result->shape = *shape;
   result->simd = apf_context_simd(ctx);

@@ -11,14 +11,27 @@ typedef struct bench_run {
   int failed;
 } bench_run;
 
+static apf_context *open_context(const apf_context_options *wanted, int *failed)
+{
+  apf_context *ctx = NULL;
+  if (apf_context_create(wanted, &ctx) == APF_OK) return ctx;
+  fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
+  ++*failed;
+  return NULL;
+}
+
 /** An array of `count` elements grows by one; NULL, and all as it was, without memory. */
 static void *grow(void *array, int count, size_t size)
 {
   return realloc(array, (size_t)(count + 1) * size);
 }
 
-static void measure_shape(bench_run *run, bench_shape shape, apf_context *ctx)
+/* Every case has a context of its own: scratch memory only grows, and its size is a result. */
+
+static void measure_shape(bench_run *run, bench_shape shape, const apf_context_options *wanted)
 {
+  apf_context *ctx = open_context(wanted, &run->failed);
+  if (!ctx) return;
   bench_results *r = &run->results;
   bench_result *larger = grow(r->operators, r->count, sizeof *larger);
   if (larger) r->operators = larger;
@@ -26,10 +39,13 @@ static void measure_shape(bench_run *run, bench_shape shape, apf_context *ctx)
     bench_print_result(&larger[r->count++]);
   else
     run->failed++;
+  apf_context_destroy(ctx);
 }
 
-static void measure_step(bench_run *run, bench_step shape, apf_context *ctx)
+static void measure_step(bench_run *run, bench_step shape, const apf_context_options *wanted)
 {
+  apf_context *ctx = open_context(wanted, &run->failed);
+  if (!ctx) return;
   bench_results *r = &run->results;
   bench_step_result *larger = grow(r->steps, r->step_count, sizeof *larger);
   if (larger) r->steps = larger;
@@ -37,6 +53,7 @@ static void measure_step(bench_run *run, bench_step shape, apf_context *ctx)
     bench_print_step(&larger[r->step_count++]);
   else
     run->failed++;
+  apf_context_destroy(ctx);
 }
 
 #define FOR_EACH(list, i) for (int i = 0; i < (list).count; i++)
@@ -49,7 +66,8 @@ static bench_list list_or(const bench_list *list, int64_t usual)
 
 /** The shapes of one operator and type. Of sizes that the operator lacks, one value stands for all.
  */
-static void measure_operator(bench_run *run, int op, apf_dtype dtype, apf_context *ctx)
+static void measure_operator(bench_run *run, int op, apf_dtype dtype,
+                             const apf_context_options *wanted)
 {
   static const bench_list one = {1, {1}};
   const bench_options *o = run->options;
@@ -65,12 +83,12 @@ static void measure_operator(bench_run *run, int op, apf_dtype dtype, apf_contex
             const bench_shape shape = {
                 op,      (bench_pass)o->pass.values[pass], dtype,      B.values[b],
                 samples, frames ? frames : samples,        M.values[m]};
-            measure_shape(run, shape, ctx);
+            measure_shape(run, shape, wanted);
           }
 }
 
 /** The shapes of one step of training. */
-static void measure_steps(bench_run *run, int step, apf_context *ctx)
+static void measure_steps(bench_run *run, int step, const apf_context_options *wanted)
 {
   static const bench_list none = {1, {0}};
   const bench_options *o = run->options;
@@ -86,34 +104,18 @@ static void measure_steps(bench_run *run, int step, apf_context *ctx)
           measure_step(run,
                        (bench_step){step, (apf_dtype)dtype.values[d], B.values[b], T.values[t],
                                     window.values[w]},
-                       ctx);
+                       wanted);
 }
 
-static void measure_all(bench_run *run, apf_context *ctx)
+static void measure_all(bench_run *run, const apf_context_options *wanted)
 {
   const bench_options *o = run->options;
   const bench_list dtype = list_or(&o->dtype, APF_F32);
-  FOR_EACH (o->step, step) measure_steps(run, (int)o->step.values[step], ctx);
+  FOR_EACH (o->step, step) measure_steps(run, (int)o->step.values[step], wanted);
   if (o->step.count > 0) return;
   FOR_EACH (o->op, op)
     FOR_EACH (dtype, d)
-      measure_operator(run, (int)o->op.values[op], (apf_dtype)dtype.values[d], ctx);
-}
-
-static apf_context *open_context(const apf_context_options *wanted, int *failed)
-{
-  apf_context *ctx = NULL;
-  if (apf_context_create(wanted, &ctx) == APF_OK) return ctx;
-  fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
-  ++*failed;
-  return NULL;
-}
-
-static void measure_in_context(bench_run *run, const apf_context_options *wanted)
-{
-  apf_context *ctx = open_context(wanted, &run->failed);
-  if (ctx) measure_all(run, ctx);
-  apf_context_destroy(ctx);
+      measure_operator(run, (int)o->op.values[op], (apf_dtype)dtype.values[d], wanted);
 }
 
 /** The heading names processor and device before anything is measured. */
@@ -152,7 +154,7 @@ int main(int argc, char **argv)
         wanted.backend = (apf_backend)options.backend.values[backend];
         wanted.threads = (int)options.threads.values[threads];
         wanted.simd = (apf_simd)options.simd.values[simd];
-        measure_in_context(&run, &wanted);
+        measure_all(&run, &wanted);
       }
   if (options.json && !bench_write_json(&options, &run.results)) run.failed++;
   free(run.results.operators);

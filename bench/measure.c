@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "core/context.h"
 
 /** The functions of the shape's type. */
 typedef struct typed_case {
@@ -175,6 +176,7 @@ bool bench_measure(const bench_shape *shape, apf_context *ctx, int repeats, benc
 
   bench_case *c = typed->create(shape, ctx);
   const char *complaint = c ? measure(typed, c, ctx, repeats, result) : "not enough memory";
+  result->scratch = (double)ctx->workspace_bytes;
   typed->destroy(c);
   if (complaint)
     fprintf(stderr, "allpole_bench: %s %s %s, B=%lld T=%lld F=%lld M=%lld: %s (error %g) %s\n",

@@ -9,7 +9,8 @@
 static const char help[] =
     "usage: allpole_bench [OPTION]...\n"
     "\n"
-    "Times operators of the library. Every case is first compared with a plain loop written from "
+    "Times the recursions of the library. Every case is first compared with a plain loop written "
+    "from "
     "the\n"
     "equation; then runs of the operator and of a plain copy that moves as many bytes with as "
     "many\n"
@@ -28,14 +29,15 @@ static const char help[] =
     "Options take lists (1,2,6); the cases are all combinations.\n"
     "  --op LIST        allpole, recurrence, fir, ballistics, interpolate       [allpole]\n"
     "  --step LIST      compressor, phaser_td, phaser_fs, synth_td, synth_fs, synth_lstm,\n"
-    "                   voice_td, voice_fs, voice_lstm\n"
+    "                   voice_td, voice_fs, voice_lstm; nodes: all operators as nodes of a graph;\n"
+    "                   or the name of one (a wrong name lists them)\n"
     "  --pass LIST      forward, backward, both                                 [both]\n"
     "  --dtype LIST     f32, f64                               [f32; of a step as usual]\n"
     "  --B LIST         signals in a batch                     [32; of a step as usual]\n"
     "  --T LIST         samples in a signal                    [65536; of a step as usual]\n"
     "  --F LIST         coefficient frames: 1 constant, T per sample, else interpolated  [T]\n"
     "  --M LIST         order; taps (fir); channels (interpolate)               [2]\n"
-    "  --window LIST    samples of a frame: synth_fs, voice_fs                  [1024]\n"
+    "  --window LIST    samples of a frame: synth_fs, voice_fs, nodes with spectra   [1024]\n"
     "  --threads LIST   0: as many as the process may use                       [0]\n"
     "  --simd LIST      auto, base, avx2, avx512                                [auto]\n"
     "  --backend LIST   cpu, cuda                                               [cpu]\n"
@@ -136,6 +138,16 @@ static bool parse_list(const char *option, char *text, const names *allowed, int
   return list->count > 0;
 }
 
+/** The names of steps; "nodes" for all nodes. */
+static bool parse_steps(char *text, bench_list *list)
+{
+  const names steps = step_names();
+  if (strcmp(text, "nodes") != 0) return parse_list("step", text, &steps, 1, 0, list);
+  list->count = BENCH_NODES;
+  for (int i = 0; i < BENCH_NODES; i++) list->values[i] = BENCH_EFFECTS + i;
+  return true;
+}
+
 static void set_defaults(bench_options *o)
 {
   const bench_list zero = {1, {0}};
@@ -186,7 +198,6 @@ int bench_parse(int argc, char **argv, bench_options *o)
                                         {"help", 0, NULL, HELP},
                                         {0}};
   const int64_t many = (int64_t)1 << 40;
-  const names steps = step_names();
   set_defaults(o);
   int which;
   while ((which = getopt_long(argc, argv, "h", known, NULL)) != -1) {
@@ -194,7 +205,7 @@ int bench_parse(int argc, char **argv, bench_options *o)
     bool ok = true;
     switch (which) {
       case OP: ok = parse_list("op", optarg, &operator_names, 1, 0, &o->op); break;
-      case STEP: ok = parse_list("step", optarg, &steps, 1, 0, &o->step); break;
+      case STEP: ok = parse_steps(optarg, &o->step); break;
       case PASS: ok = parse_list("pass", optarg, &pass_names, 1, 0, &o->pass); break;
       case DTYPE: ok = parse_list("dtype", optarg, &dtype_names, 1, 0, &o->dtype); break;
       case B: ok = parse_list("B", optarg, NULL, 1, many, &o->B); break;
