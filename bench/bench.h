@@ -28,6 +28,7 @@ typedef struct bench_options {
   bench_list F, M, window, threads;
   bench_list simd;    /* apf_simd */
   bench_list backend; /* apf_backend */
+  bench_list split;   /* apf_split */
   int repeats;
   const char *json;   /* file, or NULL */
   const char *commit; /* what the report says was measured, or NULL */
@@ -55,8 +56,9 @@ typedef struct bench_case bench_case;
 typedef struct bench_result {
   bench_shape shape;
   apf_backend backend;
-  const char *simd; /* of the CPU kernels; "cuda" */
-  char where[200];  /* what the context says of itself */
+  const char *simd;  /* of the CPU kernels; "cuda" */
+  const char *split; /* what was asked for */
+  char where[200];   /* what the context says of itself */
   int threads;
   double error;       /* largest of the relative errors against the plain loops */
   double bytes;       /* that must move, each array once */
@@ -70,6 +72,7 @@ typedef struct bench_result {
 
 typedef struct bench_step_result {
   bench_step shape;
+  apf_backend backend;
   const char *simd;
   int threads;
   double forward_error; /* largest difference to the renderer, by its peak; 0 where there is none */
@@ -93,6 +96,7 @@ const char *bench_step_name(int step);
 bool bench_step_has_window(int step);
 /** The published sizes. */
 void bench_step_usual(int step, bench_step *shape);
+const char *bench_split_name(int split);
 const char *bench_pass_name(bench_pass pass);
 const char *bench_dtype_name(apf_dtype dtype);
 

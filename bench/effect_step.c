@@ -269,6 +269,7 @@ bool bench_measure_step(const bench_step *shape, apf_context *ctx, int repeats,
   effect_step s = {.kind = kind_at(shape->step), .shape = *shape, .ctx = ctx};
   memset(result, 0, sizeof *result);
   result->shape = *shape;
+  result->backend = apf_context_backend(ctx);
   result->simd = apf_context_simd(ctx);
   result->threads = apf_context_threads(ctx);
   apf_status status = effect_step_check(&s, result);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "core/context.h"
 
 typedef struct bench_run {
   const bench_options *options;
@@ -11,10 +12,19 @@ typedef struct bench_run {
   int failed;
 } bench_run;
 
-static apf_context *open_context(const apf_context_options *wanted, int *failed)
+/** Where a case runs, and how. */
+typedef struct bench_place {
+  apf_context_options options;
+  apf_split split;
+} bench_place;
+
+static apf_context *open_context(const bench_place *place, int *failed)
 {
   apf_context *ctx = NULL;
-  if (apf_context_create(wanted, &ctx) == APF_OK) return ctx;
+  if (apf_context_create(&place->options, &ctx) == APF_OK) {
+    ctx->split = place->split;
+    return ctx;
+  }
   fprintf(stderr, "allpole_bench: %s\n", apf_last_error(NULL));
   ++*failed;
   return NULL;
@@ -28,9 +38,9 @@ static void *grow(void *array, int count, size_t size)
 
 /* Every case has a context of its own: scratch memory only grows, and its size is a result. */
 
-static void measure_shape(bench_run *run, bench_shape shape, const apf_context_options *wanted)
+static void measure_shape(bench_run *run, bench_shape shape, const bench_place *place)
 {
-  apf_context *ctx = open_context(wanted, &run->failed);
+  apf_context *ctx = open_context(place, &run->failed);
   if (!ctx) return;
   bench_results *r = &run->results;
   bench_result *larger = grow(r->operators, r->count, sizeof *larger);
@@ -42,9 +52,9 @@ static void measure_shape(bench_run *run, bench_shape shape, const apf_context_o
   apf_context_destroy(ctx);
 }
 
-static void measure_step(bench_run *run, bench_step shape, const apf_context_options *wanted)
+static void measure_step(bench_run *run, bench_step shape, const bench_place *place)
 {
-  apf_context *ctx = open_context(wanted, &run->failed);
+  apf_context *ctx = open_context(place, &run->failed);
   if (!ctx) return;
   bench_results *r = &run->results;
   bench_step_result *larger = grow(r->steps, r->step_count, sizeof *larger);
@@ -66,8 +76,7 @@ static bench_list list_or(const bench_list *list, int64_t usual)
 
 /** The shapes of one operator and type. Of sizes that the operator lacks, one value stands for all.
  */
-static void measure_operator(bench_run *run, int op, apf_dtype dtype,
-                             const apf_context_options *wanted)
+static void measure_operator(bench_run *run, int op, apf_dtype dtype, const bench_place *place)
 {
   static const bench_list one = {1, {1}};
   const bench_options *o = run->options;
@@ -83,12 +92,12 @@ static void measure_operator(bench_run *run, int op, apf_dtype dtype,
             const bench_shape shape = {
                 op,      (bench_pass)o->pass.values[pass], dtype,      B.values[b],
                 samples, frames ? frames : samples,        M.values[m]};
-            measure_shape(run, shape, wanted);
+            measure_shape(run, shape, place);
           }
 }
 
 /** The shapes of one step of training. */
-static void measure_steps(bench_run *run, int step, const apf_context_options *wanted)
+static void measure_steps(bench_run *run, int step, const bench_place *place)
 {
   static const bench_list none = {1, {0}};
   const bench_options *o = run->options;
@@ -104,18 +113,28 @@ static void measure_steps(bench_run *run, int step, const apf_context_options *w
           measure_step(run,
                        (bench_step){step, (apf_dtype)dtype.values[d], B.values[b], T.values[t],
                                     window.values[w]},
-                       wanted);
+                       place);
 }
 
-static void measure_all(bench_run *run, const apf_context_options *wanted)
+static void measure_all(bench_run *run, const bench_place *place)
 {
   const bench_options *o = run->options;
   const bench_list dtype = list_or(&o->dtype, APF_F32);
-  FOR_EACH (o->step, step) measure_steps(run, (int)o->step.values[step], wanted);
+  FOR_EACH (o->step, step) measure_steps(run, (int)o->step.values[step], place);
   if (o->step.count > 0) return;
   FOR_EACH (o->op, op)
     FOR_EACH (dtype, d)
-      measure_operator(run, (int)o->op.values[op], (apf_dtype)dtype.values[d], wanted);
+      measure_operator(run, (int)o->op.values[op], (apf_dtype)dtype.values[d], place);
+}
+
+static bench_place place_of(int64_t backend, int64_t threads, int64_t simd, int64_t split)
+{
+  bench_place place = {.split = (apf_split)split};
+  apf_context_options_init(&place.options);
+  place.options.backend = (apf_backend)backend;
+  place.options.threads = (int)threads;
+  place.options.simd = (apf_simd)simd;
+  return place;
 }
 
 /** The heading names processor and device before anything is measured. */
@@ -124,11 +143,9 @@ static void print_heading(bench_run *run)
   const bench_options *o = run->options;
   char where[500] = "";
   FOR_EACH (o->backend, i) {
-    apf_context_options wanted;
-    apf_context_options_init(&wanted);
-    wanted.backend = (apf_backend)o->backend.values[i];
-    wanted.threads = (int)o->threads.values[0];
-    apf_context *ctx = open_context(&wanted, &run->failed);
+    const bench_place place =
+        place_of(o->backend.values[i], o->threads.values[0], APF_SIMD_AUTO, APF_SPLIT_BY_SIZE);
+    apf_context *ctx = open_context(&place, &run->failed);
     const size_t used = strlen(where);
     if (ctx)
       snprintf(where + used, sizeof where - used, "%s%s", used ? "; " : "",
@@ -148,14 +165,13 @@ int main(int argc, char **argv)
   print_heading(&run);
   FOR_EACH (options.backend, backend)
     FOR_EACH (options.threads, threads)
-      FOR_EACH (options.simd, simd) {
-        apf_context_options wanted;
-        apf_context_options_init(&wanted);
-        wanted.backend = (apf_backend)options.backend.values[backend];
-        wanted.threads = (int)options.threads.values[threads];
-        wanted.simd = (apf_simd)options.simd.values[simd];
-        measure_all(&run, &wanted);
-      }
+      FOR_EACH (options.simd, simd)
+        FOR_EACH (options.split, split) {
+          const bench_place place =
+              place_of(options.backend.values[backend], options.threads.values[threads],
+                       options.simd.values[simd], options.split.values[split]);
+          measure_all(&run, &place);
+        }
   if (options.json && !bench_write_json(&options, &run.results)) run.failed++;
   free(run.results.operators);
   free(run.results.steps);

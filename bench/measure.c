@@ -171,6 +171,7 @@ bool bench_measure(const bench_shape *shape, apf_context *ctx, int repeats, benc
   result->shape = *shape;
   result->backend = apf_context_backend(ctx);
   result->simd = apf_context_simd(ctx);
+  result->split = bench_split_name((int)ctx->split);
   snprintf(result->where, sizeof result->where, "%s", apf_context_description(ctx));
   result->threads = apf_context_threads(ctx);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "core/context.h"
 
 static const char help[] =
     "usage: allpole_bench [OPTION]...\n"
@@ -40,6 +41,8 @@ static const char help[] =
     "  --window LIST    samples of a frame: synth_fs, voice_fs, nodes with spectra   [1024]\n"
     "  --threads LIST   0: as many as the process may use                       [0]\n"
     "  --simd LIST      auto, base, avx2, avx512                                [auto]\n"
+    "  --split LIST     auto, sequences, time: what allpole and recurrence are divided into\n"
+    "                   on the CPU, where both are possible                     [auto]\n"
     "  --backend LIST   cpu, cuda                                               [cpu]\n"
     "  --repeats N      runs that the medians are taken over                    [21]\n"
     "  --json FILE      writes everything that was measured\n"
@@ -63,6 +66,7 @@ static const names operator_names = {0,
 static const names pass_names = {BENCH_FORWARD, {"forward", "backward", "both"}};
 static const names dtype_names = {APF_F32, {"f32", "f64"}};
 static const names simd_names = {APF_SIMD_AUTO, {"auto", "base", "avx2", "avx512"}};
+static const names split_names = {APF_SPLIT_BY_SIZE, {"auto", "sequences", "time"}};
 static const names backend_names = {APF_CPU, {"cpu", "cuda"}};
 static const names frame_names = {0, {"T"}};
 
@@ -87,6 +91,11 @@ bool bench_operator_has_frames(int op)
 bool bench_operator_has_order(int op)
 {
   return bench_operator_has_frames(op) && strcmp(bench_operator_name(op), "recurrence") != 0;
+}
+
+const char *bench_split_name(int split)
+{
+  return split_names.names[split];
 }
 
 const char *bench_pass_name(bench_pass pass)
@@ -152,7 +161,7 @@ static void set_defaults(bench_options *o)
 {
   const bench_list zero = {1, {0}};
   memset(o, 0, sizeof *o);
-  o->op = o->F = o->threads = o->backend = zero;
+  o->op = o->F = o->threads = o->backend = o->split = zero;
   o->simd = (bench_list){1, {APF_SIMD_AUTO}};
   o->pass = (bench_list){1, {BENCH_BOTH}};
   o->M = (bench_list){1, {2}};
@@ -175,28 +184,21 @@ int bench_parse(int argc, char **argv, bench_options *o)
     THREADS,
     SIMD,
     BACKEND,
+    SPLIT,
     REPEATS,
     JSON,
     COMMIT,
     HELP
   };
-  static const struct option known[] = {{"op", 1, NULL, OP},
-                                        {"step", 1, NULL, STEP},
-                                        {"pass", 1, NULL, PASS},
-                                        {"dtype", 1, NULL, DTYPE},
-                                        {"B", 1, NULL, B},
-                                        {"T", 1, NULL, T},
-                                        {"F", 1, NULL, F},
-                                        {"M", 1, NULL, M},
-                                        {"window", 1, NULL, WINDOW},
-                                        {"threads", 1, NULL, THREADS},
-                                        {"simd", 1, NULL, SIMD},
-                                        {"backend", 1, NULL, BACKEND},
-                                        {"repeats", 1, NULL, REPEATS},
-                                        {"json", 1, NULL, JSON},
-                                        {"commit", 1, NULL, COMMIT},
-                                        {"help", 0, NULL, HELP},
-                                        {0}};
+  static const struct option known[] = {{"op", 1, NULL, OP},         {"step", 1, NULL, STEP},
+                                        {"pass", 1, NULL, PASS},     {"dtype", 1, NULL, DTYPE},
+                                        {"B", 1, NULL, B},           {"T", 1, NULL, T},
+                                        {"F", 1, NULL, F},           {"M", 1, NULL, M},
+                                        {"window", 1, NULL, WINDOW}, {"threads", 1, NULL, THREADS},
+                                        {"simd", 1, NULL, SIMD},     {"backend", 1, NULL, BACKEND},
+                                        {"split", 1, NULL, SPLIT},   {"repeats", 1, NULL, REPEATS},
+                                        {"json", 1, NULL, JSON},     {"commit", 1, NULL, COMMIT},
+                                        {"help", 0, NULL, HELP},     {0}};
   const int64_t many = (int64_t)1 << 40;
   set_defaults(o);
   int which;
@@ -216,6 +218,7 @@ int bench_parse(int argc, char **argv, bench_options *o)
       case THREADS: ok = parse_list("threads", optarg, NULL, 0, 1024, &o->threads); break;
       case SIMD: ok = parse_list("simd", optarg, &simd_names, 1, 0, &o->simd); break;
       case BACKEND: ok = parse_list("backend", optarg, &backend_names, 1, 0, &o->backend); break;
+      case SPLIT: ok = parse_list("split", optarg, &split_names, 1, 0, &o->split); break;
       case REPEATS:
         ok = parse_list("repeats", optarg, NULL, 1, 100000, &one);
         o->repeats = (int)one.values[0];

@@ -77,16 +77,16 @@ static void write_step(FILE *file, const bench_step_result *r)
 {
   fprintf(
       file,
-      "    {\"step\": \"%s\", \"dtype\": \"%s\", \"backend\": \"cpu\", \"B\": %lld, \"T\": %lld,"
+      "    {\"step\": \"%s\", \"dtype\": \"%s\", \"backend\": \"%s\", \"B\": %lld, \"T\": %lld,"
       " \"window\": %lld,\n"
       "     \"simd\": \"%s\", \"threads\": %d, \"forward_error\": %.3g, \"gradient_error\": %.3g,"
       " \"float_error\": %.3g,\n"
       "     \"loss\": %.9g, \"memory_bytes\": %.0f, \"seconds\": %.6g, \"quartiles\": [%.6g, "
       "%.6g]}",
-      bench_step_name(r->shape.step), bench_dtype_name(r->shape.dtype), (long long)r->shape.B,
-      (long long)r->shape.T, (long long)r->shape.window, r->simd, r->threads, r->forward_error,
-      r->gradient_error, r->float_error, r->loss, r->memory, r->seconds, r->quartile[0],
-      r->quartile[1]);
+      bench_step_name(r->shape.step), bench_dtype_name(r->shape.dtype),
+      r->backend == APF_CUDA ? "cuda" : "cpu", (long long)r->shape.B, (long long)r->shape.T,
+      (long long)r->shape.window, r->simd, r->threads, r->forward_error, r->gradient_error,
+      r->float_error, r->loss, r->memory, r->seconds, r->quartile[0], r->quartile[1]);
 }
 
 static void write_result(FILE *file, const bench_result *r)
@@ -95,7 +95,8 @@ static void write_result(FILE *file, const bench_result *r)
           "    {\"op\": \"%s\", \"pass\": \"%s\", \"dtype\": \"%s\", \"backend\": \"%s\", "
           "\"where\": \"%s\", \"B\": %lld,"
           " \"T\": %lld, \"F\": %lld, \"M\": %lld,\n"
-          "     \"simd\": \"%s\", \"threads\": %d, \"error\": %.3g, \"samples\": %.0f, \"bytes\": "
+          "     \"simd\": \"%s\", \"split\": \"%s\", \"threads\": %d, \"error\": %.3g, "
+          "\"samples\": %.0f, \"bytes\": "
           "%.0f, \"scratch_bytes\": %.0f,\n"
           "     \"seconds\": %.6g, \"quartiles\": [%.6g, %.6g], \"copy_seconds\": %.6g,\n"
           "     \"ns_per_sample\": %.5g, \"samples_per_second\": %.5g, \"bytes_per_second\": %.5g,"
@@ -103,9 +104,9 @@ static void write_result(FILE *file, const bench_result *r)
           bench_operator_name(r->shape.op), bench_pass_name(r->shape.pass),
           bench_dtype_name(r->shape.dtype), r->backend == APF_CUDA ? "cuda" : "cpu", r->where,
           (long long)r->shape.B, (long long)r->shape.T, (long long)r->shape.F,
-          (long long)r->shape.M, r->simd, r->threads, r->error, r->samples, r->bytes, r->scratch,
-          r->seconds, r->quartile[0], r->quartile[1], r->copy, 1e9 * r->seconds / r->samples,
-          r->samples / r->seconds, r->bytes / r->seconds, r->share);
+          (long long)r->shape.M, r->simd, r->split, r->threads, r->error, r->samples, r->bytes,
+          r->scratch, r->seconds, r->quartile[0], r->quartile[1], r->copy,
+          1e9 * r->seconds / r->samples, r->samples / r->seconds, r->bytes / r->seconds, r->share);
 }
 
 bool bench_write_json(const bench_options *options, const bench_results *results)

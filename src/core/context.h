@@ -8,12 +8,16 @@
 
 enum { APF_MESSAGE_SIZE = 1024, APF_DESCRIPTION_SIZE = 200 };
 
+/** What a recursion is divided into; benchmarks compare, everything else leaves it to the size. */
+typedef enum apf_split { APF_SPLIT_BY_SIZE, APF_SPLIT_SEQUENCES, APF_SPLIT_TIME } apf_split;
+
 struct apf_context {
   const apf_backend_table *table;
   apf_backend backend;
   int threads;
-  void *device; /**< the CUDA backend's own state */
-  void *cache;  /**< what the backend keeps between calls, such as FFT plans; NULL until needed */
+  apf_split split; /**< of the CPU's recursions, where both are possible */
+  void *device;    /**< the CUDA backend's own state */
+  void *cache; /**< what the backend keeps between calls, such as FFT plans; NULL until needed */
   void (*cache_free)(void *cache); /**< called when the context closes, if cache is not NULL */
   uint64_t seed;
   uint64_t draws; /**< random draws made so far: the counter of the next one */

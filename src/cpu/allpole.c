@@ -129,7 +129,7 @@ static apf_status forward_spans(apf_context *ctx, const span_plan *plan, int64_t
 static apf_status forward(apf_context *ctx, int64_t B, int64_t T, int64_t F, int64_t M,
                           const forward_arrays *arrays, const scalar *zi, scalar *zf)
 {
-  const span_plan plan = plan_spans(ctx->threads, B, T, M);
+  const span_plan plan = plan_spans(ctx, B, T, M);
   if (plan.groups > 0) {
     bool done;
     APF_TRY(forward_spans(ctx, &plan, B, T, F, M, arrays, zi, zf, &done));
@@ -288,7 +288,7 @@ apf_status APF_CPU(allpole_backward)(apf_context *ctx, int64_t B, int64_t T, int
       .stream_dx = dx && dx != dy && simd_should_stream(dx, B, T),
       .stream_da = da && F == T && simd_should_stream(da, B, T * M),
   };
-  const span_plan plan = plan_spans(ctx->threads, B, T, M);
+  const span_plan plan = plan_spans(ctx, B, T, M);
   if (plan.groups > 0) {
     bool done;
     APF_TRY(backward_spans(ctx, &plan, B, T, F, M, &arrays, dzf, dzi, &done));

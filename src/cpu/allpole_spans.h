@@ -30,16 +30,19 @@ typedef struct span_plan {
  * The rule. A batch takes ceil(groups of sequences / threads) passes over T; spans read everything
  * twice, at higher orders with M + 1 recursions, and pass over T / (groups * lanes) at a time.
  */
-static span_plan plan_spans(int threads, int64_t B, int64_t T, int64_t M)
+static span_plan plan_spans(const apf_context *ctx, int64_t B, int64_t T, int64_t M)
 {
-  if (M > SPAN_MAX_ORDER || B >= (int64_t)threads * SIMD_LANES) return (span_plan){0, 0};
+  const int64_t threads = ctx->threads;
+  if (M > SPAN_MAX_ORDER || ctx->split == APF_SPLIT_SEQUENCES) return (span_plan){0, 0};
   const int64_t groups = (threads + B - 1) / B;
   const int64_t length = T / (groups * SIMD_LANES) / SIMD_STEPS * SIMD_STEPS;
+  if (length < SPAN_MIN_SAMPLES) return (span_plan){0, 0};
+  if (ctx->split == APF_SPLIT_TIME) return (span_plan){groups, length};
   const double batch_passes = (double)(((B + SIMD_LANES - 1) / SIMD_LANES + threads - 1) / threads);
   const double span_passes = (double)((B * groups + threads - 1) / threads);
   const double cost = (M <= 3 ? 1.8 : 3) * span_passes / (double)(groups * SIMD_LANES);
-  if (length < SPAN_MIN_SAMPLES || cost >= batch_passes) return (span_plan){0, 0};
-  return (span_plan){groups, length};
+  const bool fills = B >= threads * SIMD_LANES;
+  return fills || cost >= batch_passes ? (span_plan){0, 0} : (span_plan){groups, length};
 }
 
 /** Lanes are spans of one sequence from its sample `first` on; `active` of T samples each. */

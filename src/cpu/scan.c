@@ -12,6 +12,8 @@
  * So memory is read once and written once. The first thread walks its spans once and the others
  * twice: its spans are longer.
  */
+#include <stdbool.h>
+
 #include "cpu/scan.h"
 
 #ifdef _OPENMP
@@ -101,9 +103,16 @@ static void run_together(apf_context *ctx, const scan_operator *op, int64_t b, p
   op->finish(op->arrays, b, all[last].after, sums);
 }
 
+/** The rule: threads share a sequence only where some would have none. */
+static bool divides_time(const apf_context *ctx, const scan_operator *op)
+{
+  if (op->T < WORTH_DIVIDING || ctx->split == APF_SPLIT_SEQUENCES) return false;
+  return op->B < ctx->threads || ctx->split == APF_SPLIT_TIME;
+}
+
 apf_status APF_CPU(scan_sequences)(apf_context *ctx, const scan_operator *op)
 {
-  if (op->B < ctx->threads && op->T >= WORTH_DIVIDING) {
+  if (divides_time(ctx, op)) {
     void *workspace;
     APF_TRY(apf_workspace(ctx, (size_t)ctx->threads * sizeof(progress), &workspace));
     for (int64_t b = 0; b < op->B; b++) run_together(ctx, op, b, workspace);
