@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 """
-Times other implementations against this library on the same arrays.
+Times other implementations against this library on the same data.
 
-    bench/peers.py [--out FILE] [--rounds N] [--threads N] [--device cuda]
+    bench/peers.py [--only LIST] [--bench PROGRAM] [--out FILE] [--rounds N] [--threads N]
+                   [--device cuda] [--quick]
+
+Cases of --only: allpole, recurrence, ballistics, constant (operators, called from PyTorch with all
+their gradients); compressor, phaser, voice, synth (steps of training: ours as allpole_bench runs
+them, the others' in PyTorch, see torch_effects.py; they need --bench).
 
 Peers that are not installed are left out, with a note. What each computes is compared with this
 library's result before it is timed. All take turns, round by round, so that a slow moment of the
@@ -13,11 +18,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
@@ -25,206 +32,350 @@ import torch
 import allpole
 import allpole.torch as apt
 
-Call = Callable[[], torch.Tensor]
+Call = Callable[[], Any]
+Function = Callable[..., torch.Tensor]
 
 
 class Case(NamedTuple):
     name: str
     sizes: Dict[str, int]
-    inputs: Tuple[torch.Tensor, ...]
     calls: Dict[str, Call]
+    tolerance: float = 1e-3  # float32 and other orders of summation, by the largest value
+    bench: Tuple[str, ...] = ()  # options of allpole_bench, which runs ours
 
 
-def forward_and_backward(function: Callable[..., Any], inputs: Tuple[torch.Tensor, ...]) -> Call:
-    """Output and all gradients, as one flat tensor to compare."""
+# --- peers ----------------------------------------------------------------------------------------
 
-    def call() -> torch.Tensor:
-        leaves = [t.detach().requires_grad_() for t in inputs]
-        y = function(*leaves)
-        found = torch.autograd.grad(y, leaves, torch.ones_like(y))
-        return torch.cat([y.detach().reshape(-1)] + [g.reshape(-1) for g in found])
+
+def torchaudio() -> Any:
+    """Its check for PyTorch's version of CUDA also fails where no CUDA is used."""
+    version, torch.version.cuda = torch.version.cuda, None
+    try:
+        import torchaudio as module
+    finally:
+        torch.version.cuda = version
+    return module
+
+
+def torchlpc_filter() -> Function:
+    from torchlpc import sample_wise_lpc
+
+    return sample_wise_lpc
+
+
+def philtorch_filter() -> Function:
+    from philtorch.lpv import allpole as filter_with
+
+    return lambda x, a: filter_with(a, x)
+
+
+def torchlpc_recurrence() -> Function:
+    from torchlpc.recurrence import Recurrence
+
+    return lambda x, a: Recurrence.apply(a, x, x.new_zeros(len(x)))
+
+
+def philtorch_recurrence() -> Function:
+    from philtorch.lpv import linear_recurrence
+
+    return lambda x, a: linear_recurrence(a, x.new_zeros(len(x)), x)
+
+
+def torchcomp_ballistics() -> Function:
+    from torchcomp.core import compressor_core
+
+    return lambda x, at, rt, zi: compressor_core(x, zi, at, rt)
+
+
+def torchaudio_filter() -> Function:
+    lfilter = torchaudio().functional.lfilter
+
+    def call(x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+        one = a.new_ones(1)
+        return lfilter(x, torch.cat([one, a]), torch.cat([one, 0 * a]), clamp=False)
 
     return call
 
 
-def peers(name: str) -> Dict[str, Callable[..., Any]]:
-    """Implementations of one operator by the name of their package, of those that are installed."""
-    known = {"lpc": _lpc, "recurrence": _recurrence, "compressor": _compressor, "lti": _lti}
-    found = {}
-    for package, make in known[name]().items():
-        try:
-            found[package] = make()
-        except (ImportError, OSError) as error:
-            print(f"{package}: left out of {name}: {error}", file=sys.stderr)
-    return found
+def scipy_filter() -> Function:
+    from scipy.signal import lfilter
+
+    return lambda x, a: torch.from_numpy(lfilter([1.0], [1.0, *a.tolist()], x.cpu().numpy()))
 
 
-def _lpc() -> Dict[str, Callable[[], Callable[..., Any]]]:
-    def torchlpc() -> Callable[..., Any]:
-        from torchlpc import sample_wise_lpc
-
-        return sample_wise_lpc
-
-    return {"torchlpc": torchlpc}
-
-
-def _recurrence() -> Dict[str, Callable[[], Callable[..., Any]]]:
-    def torchlpc() -> Callable[..., Any]:
-        from torchlpc.recurrence import Recurrence
-
-        return lambda x, a, zi: Recurrence.apply(a, x, zi)
-
-    return {"torchlpc": torchlpc}
-
-
-def _compressor() -> Dict[str, Callable[[], Callable[..., Any]]]:
-    def torchcomp() -> Callable[..., Any]:
-        from torchcomp.core import compressor_core
-
-        return lambda x, at, rt, zi: compressor_core(x, zi, at, rt)
-
-    return {"torchcomp": torchcomp}
-
-
-def _lti() -> Dict[str, Callable[[], Callable[..., Any]]]:
-    def scipy() -> Callable[..., Any]:
-        from scipy.signal import lfilter
-
-        def call(x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-            return torch.from_numpy(lfilter([1.0], [1.0, *a.tolist()], x.cpu().numpy()))
-
-        return call
-
-    def torchaudio() -> Callable[..., Any]:
-        from torchaudio.functional import lfilter
-
-        def call(x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-            one = torch.ones(1, dtype=a.dtype, device=a.device)
-            b = torch.cat([one, torch.zeros_like(a)])
-            return lfilter(x, torch.cat([one, a]), b, clamp=False)
-
-        return call
-
-    return {"scipy": scipy, "torchaudio": torchaudio}
-
-
-def associative_scan(x: torch.Tensor, a: torch.Tensor) -> Call:
-    """JAX's generic scan of the first-order recurrence, jitted."""
+def jax_scan() -> Function:
+    """JAX's generic scan, jitted; forward and backward as one program."""
     import jax
     import jax.numpy as jnp
-
-    signal, decay = jnp.asarray(x.cpu().numpy()), jnp.asarray(a.cpu().numpy())
 
     def combine(first: Any, second: Any) -> Any:
         return first[0] * second[0], first[1] * second[0] + second[1]
 
-    scan = jax.jit(lambda a, x: jax.lax.associative_scan(combine, (a, x), axis=1)[1])
-    return lambda: torch.from_numpy(np.array(scan(decay, signal).block_until_ready()))
+    def scan(x: Any, a: Any) -> Any:
+        return jax.lax.associative_scan(combine, (a, x), axis=1)[1]
+
+    @jax.jit
+    def both(x: Any, a: Any) -> Any:
+        y, backward = jax.vjp(scan, x, a)
+        return (y, *backward(jnp.ones_like(y)))
+
+    def prepare(x: torch.Tensor, a: torch.Tensor) -> Call:
+        arrays = [jnp.asarray(t.detach().cpu().numpy()) for t in (x, a)]
+        return lambda: jax.block_until_ready(both(*arrays))
+
+    return prepare
 
 
-def lpc_case(B: int, T: int, M: int, draw: Callable[..., torch.Tensor]) -> Case:
-    x, zi = draw(B, T), draw(B, M)
-    a = draw(B, T, M) * (0.5 / M)
-    functions = {"allpole": apt.allpole, **peers("lpc")}
-    calls = {name: forward_and_backward(f, (x, a, zi)) for name, f in functions.items()}
-    return Case(
-        "time-varying all-pole, with gradients", {"B": B, "T": T, "M": M}, (x, a, zi), calls
-    )
+def installed(known: Dict[str, Callable[[], Function]]) -> Dict[str, Function]:
+    found = {}
+    for package, make in known.items():
+        try:
+            found[package] = make()
+        except (ImportError, OSError, RuntimeError) as error:
+            print(f"{package}: left out: {str(error).splitlines()[0]}", file=sys.stderr)
+    return found
 
 
-def recurrence_case(B: int, T: int, draw: Callable[..., torch.Tensor]) -> List[Case]:
-    x, a, zi = draw(B, T), torch.sigmoid(draw(B, T)), draw(B)
-    functions = {"allpole": apt.linear_recurrence, **peers("recurrence")}
-    calls = {name: forward_and_backward(f, (x, a, zi)) for name, f in functions.items()}
-    sizes = {"B": B, "T": T}
-    cases = [Case("first-order recurrence, with gradients", sizes, (x, a, zi), calls)]
-    forward: Dict[str, Call] = {"allpole": lambda: apt.linear_recurrence(x, a)}
-    try:
-        forward["jax associative_scan"] = associative_scan(x, a)
-    except ImportError as error:
-        print(f"jax: left out: {error}", file=sys.stderr)
-    cases.append(Case("first-order recurrence, forward", sizes, (x, a), forward))
-    return cases
+# --- operators ------------------------------------------------------------------------------------
 
 
-def compressor_case(B: int, T: int, draw: Callable[..., torch.Tensor]) -> Case:
-    x, zi = torch.sigmoid(draw(B, T)), torch.ones_like(draw(B))
-    at, rt = torch.full_like(zi, 0.05), torch.full_like(zi, 0.002)
-    functions = {"allpole": apt.ballistics, **peers("compressor")}
-    calls = {name: forward_and_backward(f, (x, at, rt, zi)) for name, f in functions.items()}
-    return Case("attack and release, with gradients", {"B": B, "T": T}, (x, at, rt, zi), calls)
+def with_gradients(function: Function, inputs: Tuple[torch.Tensor, ...]) -> Call:
+    """The output and the gradients of all inputs."""
+    leaves = [t.detach().requires_grad_() for t in inputs]
+
+    def call() -> List[torch.Tensor]:
+        y = function(*leaves)
+        return [y.detach(), *torch.autograd.grad(y, leaves, torch.ones_like(y))]
+
+    return call
 
 
-def lti_case(B: int, T: int, draw: Callable[..., torch.Tensor]) -> Case:
-    x, a = draw(B, T), draw(2) * 0 + torch.tensor([-1.2, 0.5], device=draw(1).device)
-    calls: Dict[str, Call] = {"allpole": lambda: apt.allpole(x, a)}
-    for name, function in peers("lti").items():
-        calls[name] = lambda function=function: function(x, a)
-    return Case("constant all-pole, forward", {"B": B, "T": T, "M": 2}, (x, a), calls)
+def operator_case(
+    name: str, sizes: Dict[str, int], functions: Dict[str, Function], *inputs: torch.Tensor
+) -> Case:
+    return Case(name, sizes, {who: with_gradients(f, inputs) for who, f in functions.items()})
 
 
-def verify(case: Case) -> None:
-    """Float32 results of different orders of summation: to 1e-3 of the largest value."""
-    wanted = case.calls["allpole"]().cpu().double()
-    for name, call in case.calls.items():
-        error = (call().cpu().double() - wanted).abs().max() / wanted.abs().max()
-        if not error < 1e-3:
-            sys.exit(
-                f"{case.name}: {name} differs from allpole by {error:.1e} of the largest value"
-            )
+class Operators:
+    """Cases by name, on one device."""
+
+    def __init__(self, device: str, quick: bool) -> None:
+        self.device, self.shrink = device, 8 if quick else 1
+
+    def draw(self, *shape: int) -> torch.Tensor:
+        return torch.randn(*shape, device=self.device)
+
+    def allpole(self) -> Iterator[Case]:
+        functions = {
+            "allpole": apt.allpole,
+            **installed({"torchlpc": torchlpc_filter, "philtorch": philtorch_filter}),
+        }
+        sizes = [(32, 65536, M) for M in (1, 2, 6)] + [(64, 16384, 16), (32, 48000, 22)]
+        for B, T, M in sizes + [(1, 262144, M) for M in (1, 2, 6)]:
+            T //= self.shrink
+            x, a = self.draw(B, T), self.draw(B, T, M) * (0.5 / M)
+            yield operator_case("allpole", {"B": B, "T": T, "M": M}, functions, x, a)
+
+    def recurrence(self) -> Iterator[Case]:
+        functions = {
+            "allpole": apt.linear_recurrence,
+            **installed({"torchlpc": torchlpc_recurrence, "philtorch": philtorch_recurrence}),
+        }
+        for B, T in ((32, 65536), (1, 262144)):
+            T //= self.shrink
+            x, a = self.draw(B, T), torch.sigmoid(self.draw(B, T))
+            case = operator_case("recurrence", {"B": B, "T": T}, functions, x, a)
+            for package, prepare in installed({"jax associative_scan": jax_scan}).items():
+                case.calls[package] = prepare(x, a)
+            yield case
+
+    def ballistics(self) -> Iterator[Case]:
+        functions = {
+            "allpole": apt.ballistics,
+            **installed({"torchcomp": torchcomp_ballistics}),
+        }
+        for B, T in ((32, 65536), (1, 262144)):
+            T //= self.shrink
+            x, zi = torch.sigmoid(self.draw(B, T)), torch.ones(B, device=self.device)
+            at, rt = torch.full_like(zi, 0.05), torch.full_like(zi, 0.002)
+            yield operator_case("ballistics", {"B": B, "T": T}, functions, x, at, rt, zi)
+
+    def constant(self) -> Iterator[Case]:
+        """One constant filter for all signals; SciPy has no gradient, so forward alone."""
+        B, T = 32, 65536 // self.shrink
+        x, a = self.draw(B, T), torch.tensor([-1.2, 0.5], device=self.device)
+        functions = {
+            "allpole": lambda x, a: apt.allpole(x, a),
+            **installed({"torchaudio": torchaudio_filter, "scipy": scipy_filter}),
+        }
+        calls = {who: (lambda f=f: [f(x, a)]) for who, f in functions.items()}
+        yield Case("constant, forward", {"B": B, "T": T, "M": 2}, calls)
+
+
+# --- steps of training ----------------------------------------------------------------------------
+
+
+class Steps:
+    """Cases by name; ours by allpole_bench, the others' by PyTorch."""
+
+    def __init__(self, bench: Path, threads: int, quick: bool) -> None:
+        self.bench, self.threads, self.quick = bench, threads, quick
+
+    def step(self, step: str, window: int = 0, T: int = 0, tolerance: float = 1e-3) -> Case:
+        import torch_effects
+
+        options = [str(self.bench), "--step", step, "--threads", str(self.threads)]
+        options += ["--window", str(window)] if window else []
+        options += ["--T", str(T)] if T else []
+        sizes = {key: value for key, value in {"window": window, "T": T}.items() if value}
+        other = torch_effects.make_step(step, window or 1024, T=T)
+        return Case(step, sizes, {"pytorch": other}, tolerance, tuple(options))
+
+    def compressor(self) -> Iterator[Case]:
+        for seconds in (2,) if self.quick else (30, 60, 120):
+            yield self.step("compressor", T=44100 * seconds)
+
+    def phaser(self) -> Iterator[Case]:
+        T = 44100 if self.quick else 0
+        yield self.step("phaser_td", T=T)
+        yield self.step("phaser_fs", T=T)
+
+    def voice(self) -> Iterator[Case]:
+        T = 1536 if self.quick else 0
+        yield self.step("voice_td", T=T)
+        for window in (128,) if self.quick else (128, 256, 512, 1024, 2048, 4096):
+            yield self.step("voice_fs", window, T)
+        yield self.step("voice_lstm", T=T)
+
+    def synth(self) -> Iterator[Case]:
+        """Dropout draws other values in each, which moves the loss."""
+        if not self.quick:
+            yield self.step("synth_td", tolerance=0.05)
+
+
+# --- timing ---------------------------------------------------------------------------------------
+
+
+def arrays_of(result: Any) -> List[np.ndarray]:
+    values = result if isinstance(result, (list, tuple)) else [result]
+    return [
+        np.asarray(v.cpu() if isinstance(v, torch.Tensor) else v, dtype=np.float64) for v in values
+    ]
+
+
+def verify(case: Case, wanted: Any, calls: Dict[str, Call]) -> None:
+    """Each array of a result, by its largest value."""
+    for who, call in calls.items():
+        for got, want in zip(arrays_of(call()), arrays_of(wanted)):
+            error = np.abs(got - want).max() / np.abs(want).max()
+            if not error < case.tolerance:
+                sys.exit(f"{case.name} {case.sizes}: {who} is off allpole by {error:.1e}")
+
+
+def summary(times: List[float]) -> Dict[str, Any]:
+    quartiles = statistics.quantiles(times, n=4, method="inclusive")
+    return {"median": quartiles[1], "quartiles": [quartiles[0], quartiles[2]]}
+
+
+def seconds_of(call: Call, device: str) -> float:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    else:
+        time.sleep(0.01)  # the threads of whoever came before stop spinning
+    start = time.perf_counter()
+    call()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def measure_operator(case: Case, rounds: int, device: str) -> Dict[str, Any]:
+    verify(case, case.calls["allpole"](), case.calls)
+    times: Dict[str, List[float]] = {who: [] for who in case.calls}
+    for _ in range(rounds):
+        for who, call in case.calls.items():
+            times[who].append(seconds_of(call, device))
+    return {who: summary(values) for who, values in times.items()}
+
+
+def run_bench(options: Tuple[str, ...], repeats: int) -> Dict[str, Any]:
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [*options, "--repeats", str(repeats), "--json", file.name]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return json.load(open(file.name))["results"][0]
+
+
+def measure_step(case: Case, rounds: int) -> Dict[str, Any]:
+    """Turns are few, since each of ours starts a process and checks itself."""
+    turns, ours, times = 2, [], []
+    step = case.calls["pytorch"]
+    step()
+    repeats = int(max(1, min(rounds / turns, 4 / seconds_of(step, "cpu"))))
+    for _ in range(turns):
+        ours.append(run_bench(case.bench, max(3, repeats)))
+        times += [seconds_of(step, "cpu") for _ in range(repeats)]
+    verify(case, ours[0]["loss"], case.calls)
+    median = statistics.mean(turn["seconds"] for turn in ours)
+    quartiles = [statistics.mean(turn["quartiles"][i] for turn in ours) for i in (0, 1)]
+    own = {"median": median, "quartiles": quartiles}
+    return {"allpole": own, "pytorch": summary(times)}
 
 
 def measure(case: Case, rounds: int, device: str) -> Dict[str, Any]:
-    verify(case)
-    seconds: Dict[str, List[float]] = {name: [] for name in case.calls}
-    for _ in range(rounds):
-        for name, call in case.calls.items():
-            if device == "cuda":
-                torch.cuda.synchronize()
-            start = time.perf_counter()
-            call()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            seconds[name].append(time.perf_counter() - start)
-    results = {}
-    for name, times in seconds.items():
-        quartiles = statistics.quantiles(times, n=4, method="inclusive")
-        results[name] = {"median": quartiles[1], "quartiles": [quartiles[0], quartiles[2]]}
-    return {"case": case.name, **case.sizes, "seconds": results}
+    seconds = measure_step(case, rounds) if case.bench else measure_operator(case, rounds, device)
+    ours = seconds["allpole"]["median"]
+    ratios = (f"{who} {s['median'] / ours:.1f}" for who, s in seconds.items() if who != "allpole")
+    sizes = " ".join(f"{key}={value}" for key, value in case.sizes.items())
+    print(
+        f"{case.name} {sizes}: {1e3 * ours:.3g} ms; times that:", ", ".join(ratios), file=sys.stderr
+    )
+    return {"case": case.name, **case.sizes, "seconds": seconds}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--only", help="cases, with commas between them")
+    parser.add_argument("--bench", type=Path, help="the program allpole_bench")
     parser.add_argument("--out", help="where the report goes; else standard output")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--quick", action="store_true", help="small sizes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
 
-    def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, device=options.device)
-
-    cases = [lpc_case(32, 16384, M, draw) for M in (2, 6, 22)] + [lpc_case(1, 131072, 2, draw)]
-    cases += recurrence_case(32, 65536, draw) + recurrence_case(1, 262144, draw)
-    cases += [compressor_case(32, 65536, draw), compressor_case(1, 262144, draw)]
-    cases += [lti_case(32, 65536, draw)]
+    operators = Operators(options.device, options.quick)
+    cases = {
+        name: getattr(operators, name)
+        for name in ("allpole", "recurrence", "ballistics", "constant")
+    }
+    if options.bench and options.device == "cpu":
+        steps = Steps(options.bench, options.threads, options.quick)
+        cases.update(
+            {name: getattr(steps, name) for name in ("compressor", "phaser", "voice", "synth")}
+        )
+    names = options.only.split(",") if options.only else list(cases)
+    unknown = [name for name in names if name not in cases]
+    if unknown:
+        parser.error(f"--only {unknown[0]} is not one of {', '.join(cases)} (see --bench)")
     report = {
-        "machine": platform.processor() or platform.machine(),
         "device": options.device,
         "threads": options.threads,
         "torch": torch.__version__,
         "allpole": allpole.build_info(),
         "rounds": options.rounds,
-        "results": [measure(case, options.rounds, options.device) for case in cases],
+        "results": [
+            measure(case, options.rounds, options.device)
+            for name in names
+            for case in cases[name]()
+        ],
     }
-    text = json.dumps(report, indent=2)
+    text = json.dumps(report, indent=1)
     if options.out:
-        with open(options.out, "w") as file:
-            file.write(text + "\n")
+        Path(options.out).write_text(text + "\n")
     else:
         print(text)
 
