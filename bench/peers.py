@@ -6,7 +6,7 @@ Times other implementations against this library on the same data.
                    [--device cuda] [--quick]
 
 Cases of --only: allpole, recurrence, ballistics, constant (operators, called from PyTorch with all
-their gradients); compressor, phaser, voice, synth (steps of training: ours as allpole_bench runs
+their gradients), growth (allpole along T, B, M); compressor, phaser, voice, synth (steps of training: ours as allpole_bench runs
 them, the others' in PyTorch, see torch_effects.py; they need --bench).
 
 Peers that are not installed are left out, with a note. What each computes is compared with this
@@ -175,6 +175,24 @@ class Operators:
             T //= self.shrink
             x, a = self.draw(B, T), self.draw(B, T, M) * (0.5 / M)
             yield operator_case("allpole", {"B": B, "T": T, "M": M}, functions, x, a)
+
+    def growth(self) -> Iterator[Case]:
+        """The sizes that scripts/bench takes this library along, as far as peers are fast."""
+        functions = {
+            "allpole": apt.allpole,
+            **installed({"torchlpc": torchlpc_filter, "philtorch": philtorch_filter}),
+        }
+        few = self.shrink > 1
+        along = {
+            "T": [(1, 4**i, 2) for i in (range(4, 8) if few else range(4, 12))],
+            "B": [(B, 2048, 2) for B in ((1, 64) if few else (1, 4, 16, 64, 256, 1024))],
+            "M": [(32, 8192, M) for M in ((2, 6) if few else (1, 2, 4, 8, 16, 32))],
+        }
+        for axis, sizes in along.items():
+            for B, T, M in sizes:
+                x, a = self.draw(B, T), self.draw(B, T, M) * (0.5 / M)
+                case = {"B": B, "T": T, "M": M}
+                yield operator_case(f"allpole along {axis}", case, functions, x, a)
 
     def recurrence(self) -> Iterator[Case]:
         functions = {
@@ -350,7 +368,7 @@ def main() -> None:
     operators = Operators(options.device, options.quick)
     cases = {
         name: getattr(operators, name)
-        for name in ("allpole", "recurrence", "ballistics", "constant")
+        for name in ("allpole", "recurrence", "ballistics", "constant", "growth")
     }
     if options.bench and options.device == "cpu":
         steps = Steps(options.bench, options.threads, options.quick)
