@@ -17,6 +17,7 @@ machine falls on every one. The report is JSON: seconds, medians and quartiles.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -274,6 +275,10 @@ class Steps:
 # --- timing ---------------------------------------------------------------------------------------
 
 
+class Mismatch(Exception):
+    """What a peer computes is not what this library does."""
+
+
 def arrays_of(result: Any) -> List[np.ndarray]:
     values = result if isinstance(result, (list, tuple)) else [result]
     return [
@@ -287,7 +292,7 @@ def verify(case: Case, wanted: Any, calls: Dict[str, Call]) -> None:
         for got, want in zip(arrays_of(call()), arrays_of(wanted)):
             error = np.abs(got - want).max() / np.abs(want).max()
             if not error < case.tolerance:
-                sys.exit(f"{case.name} {case.sizes}: {who} is off allpole by {error:.1e}")
+                raise Mismatch(f"{case.name} {case.sizes}: {who} is off allpole by {error:.1e}")
 
 
 def summary(times: List[float]) -> Dict[str, Any]:
@@ -350,6 +355,18 @@ def measure(case: Case, rounds: int, device: str) -> Dict[str, Any]:
     return {"case": case.name, **case.sizes, "seconds": seconds}
 
 
+def measure_all(cases: Iterator[Case], rounds: int, device: str) -> Tuple[List[Any], int]:
+    """Results, and how many cases failed."""
+    results, failed = [], 0
+    for case in cases:
+        try:
+            results.append(measure(case, rounds, device))
+        except (Mismatch, subprocess.CalledProcessError) as error:
+            print(error, file=sys.stderr)
+            failed += 1
+    return results, failed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -379,23 +396,22 @@ def main() -> None:
     unknown = [name for name in names if name not in cases]
     if unknown:
         parser.error(f"--only {unknown[0]} is not one of {', '.join(cases)} (see --bench)")
+    measured = itertools.chain.from_iterable(cases[name]() for name in names)
+    results, failed = measure_all(measured, options.rounds, options.device)
     report = {
         "device": options.device,
         "threads": options.threads,
         "torch": torch.__version__,
         "allpole": allpole.build_info(),
         "rounds": options.rounds,
-        "results": [
-            measure(case, options.rounds, options.device)
-            for name in names
-            for case in cases[name]()
-        ],
+        "results": results,
     }
     text = json.dumps(report, indent=1)
     if options.out:
         Path(options.out).write_text(text + "\n")
     else:
         print(text)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
