@@ -6,8 +6,9 @@ Times other implementations against this library on the same data.
                    [--device cuda] [--quick]
 
 Cases of --only: allpole, recurrence, ballistics, constant (operators, called from PyTorch with all
-their gradients), growth (allpole along T, B, M); compressor, phaser, voice, synth (steps of training: ours as allpole_bench runs
-them, the others' in PyTorch, see torch_effects.py; they need --bench).
+their gradients), growth (allpole along T, B, M); compressor, phaser, voice, synth (steps of
+training: ours as allpole_bench runs them, the others' in PyTorch, see torch_effects.py; they need
+--bench).
 
 Peers that are not installed are left out, with a note. What each computes is compared with this
 library's result before it is timed. All take turns, round by round, so that a slow moment of the
@@ -25,16 +26,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
 
 import allpole
 import allpole.torch as apt
-
-Call = Callable[[], Any]
-Function = Callable[..., torch.Tensor]
+import peer_operators as others
+from peer_operators import Call, Function, installed
 
 
 class Case(NamedTuple):
@@ -43,98 +43,6 @@ class Case(NamedTuple):
     calls: Dict[str, Call]
     tolerance: float = 1e-3  # float32 and other orders of summation, by the largest value
     bench: Tuple[str, ...] = ()  # options of allpole_bench, which runs ours
-
-
-# --- peers ----------------------------------------------------------------------------------------
-
-
-def torchaudio() -> Any:
-    """Its check for PyTorch's version of CUDA also fails where no CUDA is used."""
-    version, torch.version.cuda = torch.version.cuda, None
-    try:
-        import torchaudio as module
-    finally:
-        torch.version.cuda = version
-    return module
-
-
-def torchlpc_filter() -> Function:
-    from torchlpc import sample_wise_lpc
-
-    return sample_wise_lpc
-
-
-def philtorch_filter() -> Function:
-    from philtorch.lpv import allpole as filter_with
-
-    return lambda x, a: filter_with(a, x)
-
-
-def torchlpc_recurrence() -> Function:
-    from torchlpc.recurrence import Recurrence
-
-    return lambda x, a: Recurrence.apply(a, x, x.new_zeros(len(x)))
-
-
-def philtorch_recurrence() -> Function:
-    from philtorch.lpv import linear_recurrence
-
-    return lambda x, a: linear_recurrence(a, x.new_zeros(len(x)), x)
-
-
-def torchcomp_ballistics() -> Function:
-    from torchcomp.core import compressor_core
-
-    return lambda x, at, rt, zi: compressor_core(x, zi, at, rt)
-
-
-def torchaudio_filter() -> Function:
-    lfilter = torchaudio().functional.lfilter
-
-    def call(x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-        one = a.new_ones(1)
-        return lfilter(x, torch.cat([one, a]), torch.cat([one, 0 * a]), clamp=False)
-
-    return call
-
-
-def scipy_filter() -> Function:
-    from scipy.signal import lfilter
-
-    return lambda x, a: torch.from_numpy(lfilter([1.0], [1.0, *a.tolist()], x.cpu().numpy()))
-
-
-def jax_scan() -> Function:
-    """JAX's generic scan, jitted; forward and backward as one program."""
-    import jax
-    import jax.numpy as jnp
-
-    def combine(first: Any, second: Any) -> Any:
-        return first[0] * second[0], first[1] * second[0] + second[1]
-
-    def scan(x: Any, a: Any) -> Any:
-        return jax.lax.associative_scan(combine, (a, x), axis=1)[1]
-
-    @jax.jit
-    def both(x: Any, a: Any) -> Any:
-        y, backward = jax.vjp(scan, x, a)
-        return (y, *backward(jnp.ones_like(y)))
-
-    def prepare(x: torch.Tensor, a: torch.Tensor) -> Call:
-        arrays = [jnp.asarray(t.detach().cpu().numpy()) for t in (x, a)]
-        return lambda: jax.block_until_ready(both(*arrays))
-
-    return prepare
-
-
-def installed(known: Dict[str, Callable[[], Function]]) -> Dict[str, Function]:
-    found = {}
-    for package, make in known.items():
-        try:
-            found[package] = make()
-        except (ImportError, OSError, RuntimeError) as error:
-            print(f"{package}: left out: {str(error).splitlines()[0]}", file=sys.stderr)
-    return found
 
 
 # --- operators ------------------------------------------------------------------------------------
@@ -166,11 +74,13 @@ class Operators:
     def draw(self, *shape: int) -> torch.Tensor:
         return torch.randn(*shape, device=self.device)
 
+    @staticmethod
+    def filters() -> Dict[str, Function]:
+        known = {"torchlpc": others.torchlpc_filter, "philtorch": others.philtorch_filter}
+        return {"allpole": apt.allpole, **installed(known)}
+
     def allpole(self) -> Iterator[Case]:
-        functions = {
-            "allpole": apt.allpole,
-            **installed({"torchlpc": torchlpc_filter, "philtorch": philtorch_filter}),
-        }
+        functions = self.filters()
         sizes = [(32, 65536, M) for M in (1, 2, 6)] + [(64, 16384, 16), (32, 48000, 22)]
         for B, T, M in sizes + [(1, 262144, M) for M in (1, 2, 6)]:
             T //= self.shrink
@@ -179,10 +89,7 @@ class Operators:
 
     def growth(self) -> Iterator[Case]:
         """The sizes that scripts/bench takes this library along, as far as peers are fast."""
-        functions = {
-            "allpole": apt.allpole,
-            **installed({"torchlpc": torchlpc_filter, "philtorch": philtorch_filter}),
-        }
+        functions = self.filters()
         few = self.shrink > 1
         along = {
             "T": [(1, 4**i, 2) for i in (range(4, 8) if few else range(4, 12))],
@@ -198,20 +105,22 @@ class Operators:
     def recurrence(self) -> Iterator[Case]:
         functions = {
             "allpole": apt.linear_recurrence,
-            **installed({"torchlpc": torchlpc_recurrence, "philtorch": philtorch_recurrence}),
+            **installed(
+                {"torchlpc": others.torchlpc_recurrence, "philtorch": others.philtorch_recurrence}
+            ),
         }
         for B, T in ((32, 65536), (1, 262144)):
             T //= self.shrink
             x, a = self.draw(B, T), torch.sigmoid(self.draw(B, T))
             case = operator_case("recurrence", {"B": B, "T": T}, functions, x, a)
-            for package, prepare in installed({"jax associative_scan": jax_scan}).items():
+            for package, prepare in installed({"jax associative_scan": others.jax_scan}).items():
                 case.calls[package] = prepare(x, a)
             yield case
 
     def ballistics(self) -> Iterator[Case]:
         functions = {
             "allpole": apt.ballistics,
-            **installed({"torchcomp": torchcomp_ballistics}),
+            **installed({"torchcomp": others.torchcomp_ballistics}),
         }
         for B, T in ((32, 65536), (1, 262144)):
             T //= self.shrink
@@ -225,7 +134,7 @@ class Operators:
         x, a = self.draw(B, T), torch.tensor([-1.2, 0.5], device=self.device)
         functions = {
             "allpole": lambda x, a: apt.allpole(x, a),
-            **installed({"torchaudio": torchaudio_filter, "scipy": scipy_filter}),
+            **installed({"torchaudio": others.torchaudio_filter, "scipy": others.scipy_filter}),
         }
         calls = {who: (lambda f=f: [f(x, a)]) for who, f in functions.items()}
         yield Case("constant, forward", {"B": B, "T": T, "M": 2}, calls)
@@ -361,6 +270,8 @@ def measure_all(cases: Iterator[Case], rounds: int, device: str) -> Tuple[List[A
     for case in cases:
         try:
             results.append(measure(case, rounds, device))
+        except ImportError as error:
+            print(f"{case.name}: left out: {error}", file=sys.stderr)
         except (Mismatch, subprocess.CalledProcessError) as error:
             print(error, file=sys.stderr)
             failed += 1
