@@ -68,6 +68,13 @@ static apf_status span_workspace(apf_context *ctx, const span_plan *plan, int64_
   return APF_OK;
 }
 
+/** Whether a second thread gets a group of sequences, and work that is worth waking it. */
+static bool worth_sharing(int64_t B, int64_t T, int64_t M)
+{
+  enum { PARALLEL_FROM = 1 << 14 };
+  return B > SIMD_LANES && B * T * M >= PARALLEL_FROM;
+}
+
 /* --- forward and forward mode ----------------------------------------------------------------- */
 
 static forward_arrays forward_at(const forward_arrays *arrays, int64_t signal, int64_t set,
@@ -135,7 +142,7 @@ static apf_status forward(apf_context *ctx, int64_t B, int64_t T, int64_t F, int
     APF_TRY(forward_spans(ctx, &plan, B, T, F, M, arrays, zi, zf, &done));
     if (done) return APF_OK;
   }
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (worth_sharing(B, T, M))
   for (int64_t b = 0; b < B; b += SIMD_LANES) {
     const lane_group group = sequences_at(b, B, T, F, M);
     const forward_arrays here = forward_at(arrays, b * T, b * F * M, b * M);
@@ -294,7 +301,7 @@ apf_status APF_CPU(allpole_backward)(apf_context *ctx, int64_t B, int64_t T, int
     APF_TRY(backward_spans(ctx, &plan, B, T, F, M, &arrays, dzf, dzi, &done));
     if (done) return APF_OK;
   }
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (worth_sharing(B, T, M))
   for (int64_t b = 0; b < B; b += SIMD_LANES) {
     const lane_group group = sequences_at(b, B, T, F, M);
     const backward_arrays here = backward_at(&arrays, b * T, b * F * M, b * M);

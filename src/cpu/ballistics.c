@@ -134,13 +134,16 @@ static int64_t group_size(int64_t B, int threads)
   return each < SIMD_LANES / 2 || each < 2 ? 1 : each < SIMD_LANES ? each : SIMD_LANES;
 }
 
+enum { PARALLEL_FROM = 1 << 13 }; /* samples that are worth waking a thread */
+
 apf_status APF_CPU(ballistics_forward)(apf_context *ctx, int64_t B, int64_t T, const real *x,
                                        const real *zi, const real *at, const real *rt, real *y,
                                        real *zf)
 {
   const int64_t size = group_size(B, ctx->threads);
   const bool stream = y != x && simd_should_stream(y, B, T);
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+  const bool share = B > size && B * T >= PARALLEL_FROM;
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (share)
   for (int64_t b = 0; b < B; b += size) {
     const int active = (int)(B - b < size ? B - b : size);
     if (active == 1) {

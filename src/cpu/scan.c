@@ -24,6 +24,7 @@
 #endif
 
 enum { SPAN = 16384, FIRST_SPAN = 3 * SPAN / 2, WORTH_DIVIDING = FIRST_SPAN + SPAN };
+enum { PARALLEL_FROM = 1 << 14 }; /* samples that are worth waking a thread */
 
 /** What a thread tells the others, on cache lines of its own. Entries alternate between rounds. */
 typedef struct progress {
@@ -118,7 +119,8 @@ apf_status APF_CPU(scan_sequences)(apf_context *ctx, const scan_operator *op)
     for (int64_t b = 0; b < op->B; b++) run_together(ctx, op, b, workspace);
     return APF_OK;
   }
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+  const bool share = op->B > 1 && op->B * op->T >= PARALLEL_FROM;
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (share)
   for (int64_t b = 0; b < op->B; b++) {
     wide sums[SCAN_SUMS];
     for (int k = 0; k < SCAN_SUMS; k++) sums[k] = wide_zero();
