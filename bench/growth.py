@@ -70,7 +70,9 @@ def growth_text(report: Report) -> str:
     words, lines = [], []
     for section, axis in AXES.items():
         own = growth_lines(report["sections"].get(section, []), axis)
-        words.append(f"- Exponent of the time in {axis}, from {LARGE[axis]} on: {range_of(own)}.")
+        words.append(
+            f"- Exponent of the time in {axis}, from {LARGE[axis]} on: {range_of(own)} (linear: 1)."
+        )
         lines += own
     steps = report["sections"].get("step_growth", [])
     by_batch = tuple({row["step"] for row in steps if row["B"] > 1})
