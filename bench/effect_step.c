@@ -232,9 +232,10 @@ apf_status effect_step_create(effect_step *s)
 
 /* --- timing ----------------------------------------------------------------------------------- */
 
+/** As the trainer takes it: notes are another batch each time, a recording stays in the graph. */
 static apf_status run_step(effect_step *s)
 {
-  APF_TRY(set_data(s));
+  if (effect_step_is_synth(s)) APF_TRY(set_data(s));
   if (s->training) return apf_training_step_run(s->training);
   APF_TRY(apf_graph_forward(s->graph));
   APF_TRY(apf_graph_backward(s->graph));
