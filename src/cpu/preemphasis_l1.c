@@ -6,15 +6,14 @@
  * -dpred
  *
  * With f[t] = e[t] + d f[t-1], v[t] = e[t] - (1-d) f[t-1], and dpred[t] = s[t] - (1-d) u[t+1]: both
- * directions are one decaying sum, without cancellation. A vector's lanes run along time: d being
- * constant, its sums are those of log2(LANES) shifted copies, and only the last multiply-add waits
- * for the vector before.
+ * directions are one decaying sum (decay.h), without cancellation.
  *
  * Long rows are cut into chunks, each of which starts RUN_IN samples early from rest: d^RUN_IN is
  * below rounding. Chunks depend on T alone, so the result does not depend on the number of threads.
  */
 #include "cpu/cpu.h"
-#include "cpu/lanes.h"
+#include "cpu/decay.h"
+#include "cpu/prefetch.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -27,64 +26,20 @@ enum {
   PARALLEL_FROM = 8192
 };
 
-typedef struct decay {
-  vec power[4];  /* d, d^2, d^4, d^8 in every lane */
-  vec up, down;  /* d^(i+1), d^(LANES-i) in lane i */
-  vec remainder; /* 1 - d */
-} decay;
+static const double DECAY = 0.995;
 
-static decay new_decay(void)
+/** x[t] - (1-d) f[t-1] with f[t] = x[t] + d f[t-1]; *f is the f before x, then the last of x. */
+static inline vec emphasize(const decay *c, vec x, double *f)
 {
-  const double d = 0.995;
-  decay c;
-  double power = 1, square = d;
-  for (int k = 0; k < 4; k++, square *= square) c.power[k] = vec_of((real)square);
-  for (int i = 0; i < LANES; i++) {
-    power *= d;
-    c.up[i] = (real)power;
-    c.down[LANES - 1 - i] = (real)power;
-  }
-  c.remainder = vec_of((real)(1 - d));
-  return c;
-}
-
-#define ADD_SHIFTED(SHIFT, k, n) sum += c->power[k] * SHIFT(sum, zero, n);
-#if LANES == 2
-#define SUM_SHIFTED(SHIFT) ADD_SHIFTED(SHIFT, 0, 1)
-#elif LANES == 4
-#define SUM_SHIFTED(SHIFT) ADD_SHIFTED(SHIFT, 0, 1) ADD_SHIFTED(SHIFT, 1, 2)
-#elif LANES == 8
-#define SUM_SHIFTED(SHIFT) \
-  ADD_SHIFTED(SHIFT, 0, 1) ADD_SHIFTED(SHIFT, 1, 2) ADD_SHIFTED(SHIFT, 2, 4)
-#else
-#define SUM_SHIFTED(SHIFT) \
-  ADD_SHIFTED(SHIFT, 0, 1) \
-  ADD_SHIFTED(SHIFT, 1, 2) ADD_SHIFTED(SHIFT, 2, 4) ADD_SHIFTED(SHIFT, 3, 8)
-#endif
-
-/** x[t] - (1-d) f[t-1] with f[t] = x[t] + d f[t-1]; every lane of *f is the f before x, then the
- *  last of x. */
-static inline vec emphasize(const decay *c, vec x, vec *f)
-{
-  const vec zero = vec_of(0);
-  vec sum = x;
-  SUM_SHIFTED(SVEC_UP)
-  sum += c->up * *f;
-  const vec before = SVEC_UP(sum, *f, 1);
-  *f = svec_last(sum);
-  return x - c->remainder * before;
+  const vec before = vec_of((real)*f);
+  return x - vec_of((real)(1 - DECAY)) * SVEC_UP(decay_up(c, x, f), before, 1);
 }
 
 /** The same backwards in time: *f is the f behind x, then the first of x. */
-static inline vec emphasize_reversed(const decay *c, vec x, vec *f)
+static inline vec emphasize_reversed(const decay *c, vec x, double *f)
 {
-  const vec zero = vec_of(0);
-  vec sum = x;
-  SUM_SHIFTED(SVEC_DOWN)
-  sum += c->down * *f;
-  const vec behind = SVEC_DOWN(sum, *f, 1);
-  *f = svec_first(sum);
-  return x - c->remainder * behind;
+  const vec behind = vec_of((real)*f);
+  return x - vec_of((real)(1 - DECAY)) * SVEC_DOWN(decay_down(c, x, f), behind, 1);
 }
 
 /** n <= LANES elements, then zeros. */
@@ -106,6 +61,8 @@ static inline void store_part(real *p, vec v, int64_t n)
 
 static inline vec error_at(const real *pred, const real *target, int64_t t, int64_t end)
 {
+  prefetch_ahead(pred + t, LANES);
+  prefetch_ahead(target + t, LANES);
   return load_part(pred + t, end - t) - load_part(target + t, end - t);
 }
 
@@ -125,10 +82,10 @@ static int64_t chunk_start(int64_t chunk)
 }
 
 /** The state before a chunk, found by running in from rest. */
-static vec run_in(const decay *c, int64_t chunk, const real *pred, const real *target)
+static double run_in(const decay *c, int64_t chunk, const real *pred, const real *target)
 {
   const int64_t start = chunk_start(chunk);
-  vec f = vec_of(0);
+  double f = 0;
   for (int64_t t = chunk ? start - RUN_IN : start; t < start; t += LANES)
     emphasize(c, error_at(pred, target, t, start), &f);
   return f;
@@ -139,7 +96,7 @@ static double chunk_sum(const decay *c, int64_t chunk, int64_t T, const real *pr
                         const real *target)
 {
   const int64_t end = least(T, chunk_start(chunk + 1));
-  vec f = run_in(c, chunk, pred, target);
+  double f = run_in(c, chunk, pred, target);
   double sum = 0;
   for (int64_t block = chunk_start(chunk); block < end; block += BLOCK) {
     vec part = vec_of(0);
@@ -159,7 +116,7 @@ apf_status APF_CPU(preemphasis_l1_forward)(apf_context *ctx, int64_t B, int64_t 
                                            const real *pred, const real *target, real *loss)
 {
   const int64_t chunks = (T + CHUNK - 1) / CHUNK;
-  const decay c = new_decay();
+  const decay c = decay_of(DECAY);
   void *workspace = NULL;
   APF_TRY(apf_workspace(ctx, (size_t)(B * chunks) * sizeof(double), &workspace));
   double *sums = workspace;
@@ -182,7 +139,7 @@ static void chunk_signs(const decay *c, int64_t chunk, int64_t T, const real *pr
 {
   const int64_t start = chunk_start(chunk), end = least(T, chunk_start(chunk + 1) + RUN_IN);
   const vec zero = vec_of(0), plus = vec_of(scale), minus = vec_of(-scale);
-  vec f = run_in(c, chunk, pred, target);
+  double f = run_in(c, chunk, pred, target);
   for (int64_t t = start; t < end; t += LANES) {
     const vec v = emphasize(c, error_at(pred, target, t, end), &f);
     const vec sign = vec_select(v > zero, plus, vec_select(v < zero, minus, zero));
@@ -203,11 +160,12 @@ static void chunk_gradient(const decay *c, int64_t chunk, int64_t T, const real 
 {
   const int64_t start = chunk_start(chunk), own_end = least(T, chunk_start(chunk + 1));
   const int64_t end = least(T, chunk_start(chunk + 1) + RUN_IN);
-  vec u = vec_of(0);
+  double u = 0;
   for (int64_t t = start + (end - start - 1) / LANES * LANES; t >= start; t -= LANES) {
     const vec gradient = emphasize_reversed(c, vec_load(signs + (t - start)), &u);
     const int64_t n = own_end - t;
     if (n <= 0) continue;
+    if (to->dpred) prefetch_behind(to->dpred + t, LANES);
     if (to->dpred) store_part(to->dpred + t, gradient, n);
     if (!to->dtarget) continue;
     const vec before = to->add_to_target ? load_part(to->dtarget + t, n) : vec_of(0);
@@ -231,7 +189,7 @@ apf_status APF_CPU(preemphasis_l1_backward)(apf_context *ctx, int64_t B, int64_t
   enum { SIGNS = CHUNK + RUN_IN };
   const int64_t chunks = (T + CHUNK - 1) / CHUNK;
   const int64_t groups = dtarget ? R : B; /* rows of one target are added up by one thread */
-  const decay c = new_decay();
+  const decay c = decay_of(DECAY);
   void *workspace = NULL;
   APF_TRY(apf_workspace(ctx, (size_t)ctx->threads * SIGNS * sizeof(real), &workspace));
 #pragma omp parallel for num_threads(ctx->threads) schedule(static) if (B * T >= PARALLEL_FROM)
