@@ -11,12 +11,12 @@
  * number of threads.
  */
 #include "cpu/cpu.h"
+#include "cpu/prefetch.h"
 #include "cpu/vmath.h"
 
-#include <float.h>
 #include <math.h>
 
-enum { SPAN = 2048 };
+enum { SPAN = 2048, BLOCK = 256 }; /* sums over a block run in `real` */
 
 /* Digital silence: below any level that matters, yet with a finite logarithm. */
 static const real least_power = APF_REAL_IS_FLOAT ? (real)1e-30 : (real)1e-200;
@@ -36,7 +36,18 @@ static line line_of(const real *threshold, const real *ratio, int64_t b)
 
 static inline real level_of(real p)
 {
-  return (real)0.5 * APF_FN(vm_log)(p > least_power ? p : least_power);
+  return (real)0.5 * APF_FN(vm_log_normal)(p > least_power ? p : least_power);
+}
+
+static void forward_block(int64_t n, line down, line low, const real *p, real *gain)
+{
+#pragma omp simd
+  for (int64_t i = 0; i < n; i++) {
+    const real l = level_of(p[i]);
+    const real a = down.slope * (down.threshold - l), e = low.slope * (low.threshold - l);
+    const real lower = a < e ? a : e;
+    gain[i] = APF_FN(vm_exp)(lower < 0 ? lower : 0);
+  }
 }
 
 apf_status APF_CPU(compressor_curve_forward)(apf_context *ctx, int64_t B, int64_t T, const real *p,
@@ -51,14 +62,10 @@ apf_status APF_CPU(compressor_curve_forward)(apf_context *ctx, int64_t B, int64_
       const int64_t start = b * T + span * SPAN;
       const int64_t n = T - span * SPAN < SPAN ? T - span * SPAN : SPAN;
       const line down = line_of(threshold, ratio, b), low = line_of(exp_threshold, exp_ratio, b);
-      const real *in = p + start;
-      real *out = gain + start;
-#pragma omp simd
-      for (int64_t i = 0; i < n; i++) {
-        const real l = level_of(in[i]);
-        const real a = down.slope * (down.threshold - l), e = low.slope * (low.threshold - l);
-        const real lower = a < e ? a : e;
-        out[i] = APF_FN(vm_exp)(lower < 0 ? lower : 0);
+      for (int64_t i = 0; i < n; i += BLOCK) {
+        prefetch_ahead(p + start + i, BLOCK);
+        prefetch_ahead(gain + start + i, BLOCK);
+        forward_block(n - i < BLOCK ? n - i : BLOCK, down, low, p + start + i, gain + start + i);
       }
     }
   }
@@ -71,37 +78,60 @@ typedef struct curve_sums {
   double down, down_distance, low, low_distance;
 } curve_sums;
 
-static curve_sums backward_span(int64_t n, line down, line low, const real *dgain, const real *p,
-                                const real *gain, real *dp)
+static curve_sums backward_block(int64_t n, line down, line low, const real *dgain, const real *p,
+                                 const real *gain, real *dp)
 {
-  double s_down = 0, s_down_distance = 0, s_low = 0, s_low_distance = 0;
+  real s_down = 0, s_down_distance = 0, s_low = 0, s_low_distance = 0;
 #pragma omp simd reduction(+ : s_down, s_down_distance, s_low, s_low_distance)
   for (int64_t i = 0; i < n; i++) {
     const real l = level_of(p[i]);
-    const real a = down.slope * (down.threshold - l), e = low.slope * (low.threshold - l);
+    const real to_threshold = down.threshold - l, to_low_threshold = low.threshold - l;
+    const real a = down.slope * to_threshold, e = low.slope * to_low_threshold;
     const real lower = a < e ? a : e;
     const real dg = lower < 0 ? dgain[i] * gain[i] : 0;
     const real to_down = a < e ? dg : 0, to_low = dg - to_down;
-    s_down += (double)to_down;
-    s_down_distance += (double)(to_down * (down.threshold - l));
-    s_low += (double)to_low;
-    s_low_distance += (double)(to_low * (low.threshold - l));
+    s_down += to_down;
+    s_down_distance += to_down * to_threshold;
+    s_low += to_low;
+    s_low_distance += to_low * to_low_threshold;
     const real dl = -(to_down * down.slope + to_low * low.slope);
     dp[i] = p[i] > least_power ? (real)0.5 * dl / p[i] : 0;
   }
-  return (curve_sums){s_down, s_down_distance, s_low, s_low_distance};
+  return (curve_sums){(double)s_down, (double)s_down_distance, (double)s_low,
+                      (double)s_low_distance};
+}
+
+static void add_sums(const curve_sums *sums, curve_sums *total)
+{
+  total->down += sums->down;
+  total->down_distance += sums->down_distance;
+  total->low += sums->low;
+  total->low_distance += sums->low_distance;
+}
+
+static curve_sums backward_span(int64_t n, line down, line low, const real *dgain, const real *p,
+                                const real *gain, real *dp)
+{
+  real unwanted[BLOCK];
+  curve_sums total = {0};
+  for (int64_t i = 0; i < n; i += BLOCK) {
+    const int64_t count = n - i < BLOCK ? n - i : BLOCK;
+    prefetch_ahead(dgain + i, count);
+    prefetch_ahead(p + i, count);
+    prefetch_ahead(gain + i, count);
+    if (dp) prefetch_ahead(dp + i, count);
+    const curve_sums sums =
+        backward_block(count, down, low, dgain + i, p + i, gain + i, dp ? dp + i : unwanted);
+    add_sums(&sums, &total);
+  }
+  return total;
 }
 
 /** Adds the spans of one row in order. */
 static curve_sums total_of(int64_t spans, const curve_sums *sums)
 {
   curve_sums total = {0};
-  for (int64_t i = 0; i < spans; i++) {
-    total.down += sums[i].down;
-    total.down_distance += sums[i].down_distance;
-    total.low += sums[i].low;
-    total.low_distance += sums[i].low_distance;
-  }
+  for (int64_t i = 0; i < spans; i++) add_sums(&sums[i], &total);
   return total;
 }
 
@@ -120,10 +150,9 @@ apf_status APF_CPU(compressor_curve_backward)(apf_context *ctx, int64_t B, int64
     for (int64_t span = 0; span < spans; span++) {
       const int64_t start = b * T + span * SPAN;
       const int64_t n = T - span * SPAN < SPAN ? T - span * SPAN : SPAN;
-      real unwanted[SPAN];
       sums[b * spans + span] =
           backward_span(n, line_of(threshold, ratio, b), line_of(exp_threshold, exp_ratio, b),
-                        dgain + start, p + start, gain + start, dp ? dp + start : unwanted);
+                        dgain + start, p + start, gain + start, dp ? dp + start : NULL);
     }
   }
   for (int64_t b = 0; b < B; b++) {
