@@ -10,85 +10,56 @@
  *   dat = sum of ds[t] (x[t] - y[t-1]) where c[t] = at, drt the same where c[t] = rt, in double
  *
  * Forward, both branches are computed and one is chosen: a multiply-add and a choice per sample
- * wait for the sample before; lanes are sequences. Backward the branches are known, so time is
+ * wait for the sample before. Lanes are sequences or, where these are few, spans of time
+ * (ballistics_spans.h). Backward the branches are known, so time is
  * scanned (scan.h).
  */
+#include "cpu/ballistics_spans.h"
 #include "cpu/cpu.h"
+#include "cpu/prefetch.h"
 #include "cpu/scan.h"
-#include "cpu/simd.h"
+#include "cpu/scratch.h"
 
-/* The state is double for float signals too: rounding it to float in every sample would add up over
- * a slow release's time constant. SIMD_LANES of them are one vector for double signals, two for
- * float ones. */
-typedef double vdouble __attribute__((vector_size(SIMD_BYTES)));
-enum { PARTS = SIMD_LANES * (int)sizeof(double) / SIMD_BYTES };
+enum { PARALLEL_FROM = 1 << 13 }; /* samples that are worth waking a thread */
 
-/* Between one vector of floats and its halves as doubles; written out for AVX, where compilers go
- * by way of memory. */
-static inline void widen(vreal lanes, vdouble *parts)
+typedef struct forward_arrays {
+  int64_t T;
+  const real *x, *zi, *at, *rt;
+  real *y, *zf;
+} forward_arrays;
+
+/** One sequence, by one thread or by all. */
+static void forward_one(const forward_arrays *p, int64_t b, span_team team)
 {
-#if APF_REAL_IS_FLOAT && defined(__AVX__)
-  parts[0] = _mm256_cvtps_pd(_mm256_castps256_ps128((__m256)lanes));
-  parts[1] = _mm256_cvtps_pd(_mm256_extractf128_ps((__m256)lanes, 1));
-#elif APF_REAL_IS_FLOAT
-  for (int i = 0; i < SIMD_LANES; i++) parts[i / 2][i % 2] = (double)lanes[i];
-#else
-  parts[0] = lanes;
-#endif
+  const int64_t T = p->T;
+  const real *x = p->x + b * T;
+  real *y = p->y + b * T;
+  smoother s = make_smoother(repeat(p->zi ? (double)p->zi[b] : 0), repeat((double)p->at[b]),
+                             repeat((double)p->rt[b]));
+  const int64_t done = run_spans(&s, &team, T, x, y);
+  if (team.me > 0) return;
+  run_plainly(&s, T - done, x + done, y + done);
+  if (p->zf) p->zf[b] = (real)s.state[0];
 }
 
-static inline vreal narrow(const vdouble *parts)
+/** Sequences too few for the lanes: a thread runs one, or all run one after the other together. */
+static apf_status forward_few(apf_context *ctx, int64_t B, const forward_arrays *arrays)
 {
-#if APF_REAL_IS_FLOAT && defined(__AVX__)
-  return (vreal)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(parts[0])),
-                                     _mm256_cvtpd_ps(parts[1]), 1);
-#elif APF_REAL_IS_FLOAT
-  vreal lanes;
-  for (int i = 0; i < SIMD_LANES; i++) lanes[i] = (float)parts[i / 2][i % 2];
-  return lanes;
-#else
-  return parts[0];
-#endif
-}
-
-/** u < v ? a : b. Compilers turn the plain expression into a jump, which is mispredicted often. */
-static inline vdouble choose_below(vdouble u, vdouble v, vdouble a, vdouble b)
-{
-#if defined(__AVX__)
-  return _mm256_blendv_pd(b, a, _mm256_cmp_pd(u, v, _CMP_LT_OQ));
-#else
-  typedef int64_t mask __attribute__((vector_size(SIMD_BYTES)));
-  const mask below = u < v;
-  return (vdouble)(((mask)a & below) | ((mask)b & ~below));
-#endif
-}
-
-typedef struct smoother {
-  vdouble at, rt, keep_at, keep_rt, state;
-} smoother;
-
-static inline smoother make_smoother(vdouble zi, vdouble at, vdouble rt)
-{
-  return (smoother){at, rt, 1 - at, 1 - rt, zi};
-}
-
-static inline vdouble smoother_step(smoother *s, vdouble x)
-{
-  s->state = choose_below(x, s->state, s->keep_at * s->state + s->at * x,
-                          s->keep_rt * s->state + s->rt * x);
-  return s->state;
-}
-
-static inline vdouble repeat(real value)
-{
-  return (double)value - (vdouble){0};
-}
-
-static void forward_one(int64_t T, const real *x, real zi, real at, real rt, real *y, real *zf)
-{
-  smoother s = make_smoother(repeat(zi), repeat(at), repeat(rt));
-  for (int64_t t = 0; t < T; t++) y[t] = (real)smoother_step(&s, repeat(x[t]))[0];
-  if (zf) *zf = (real)s.state[0];
+  const int64_t T = arrays->T;
+  span_tile *tiles;
+  APF_TRY(apf_workspace(ctx, (size_t)ctx->threads * sizeof *tiles, (void **)&tiles));
+  if (B < ctx->threads && T >= PARALLEL_FROM) {
+    for (int64_t b = 0; b < B; b++) {
+#pragma omp parallel num_threads(ctx->threads)
+      forward_one(arrays, b, (span_team){tiles, scratch_thread(), scratch_threads(), 0});
+    }
+    return APF_OK;
+  }
+  const bool share = B > 1 && B * T >= PARALLEL_FROM;
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (share)
+  for (int64_t b = 0; b < B; b++)
+    forward_one(arrays, b, (span_team){&tiles[scratch_thread()], 0, 1, 0});
+  return APF_OK;
 }
 
 /** One value of each of the sequences; 0 in lanes without. */
@@ -103,7 +74,6 @@ static vreal load_lanes(const real *values, int active)
 static void forward_group(int active, int64_t T, const real *x, const real *zi, const real *at,
                           const real *rt, real *y, real *zf, bool stream)
 {
-  enum { AHEAD = 1024 / (int)sizeof(real) }; /* prefetch distance within a row */
   vdouble zi_parts[PARTS], at_parts[PARTS], rt_parts[PARTS], now[PARTS];
   widen(load_lanes(zi, active), zi_parts);
   widen(load_lanes(at, active), at_parts);
@@ -113,7 +83,7 @@ static void forward_group(int active, int64_t T, const real *x, const real *zi, 
   for (int64_t t = 0; t < T; t += SIMD_LINE) {
     const int64_t n = T - t < SIMD_LINE ? T - t : SIMD_LINE;
     vreal tile[SIMD_LINE];
-    simd_load_columns(x + t, T, active, n, AHEAD, tile);
+    simd_load_columns(x + t, T, active, n, 1, tile);
     for (int64_t k = 0; k < n; k++) {
       widen(tile[k], now);
       for (int i = 0; i < PARTS; i++) now[i] = smoother_step(&s[i], now[i]);
@@ -134,22 +104,20 @@ static int64_t group_size(int64_t B, int threads)
   return each < SIMD_LANES / 2 || each < 2 ? 1 : each < SIMD_LANES ? each : SIMD_LANES;
 }
 
-enum { PARALLEL_FROM = 1 << 13 }; /* samples that are worth waking a thread */
-
 apf_status APF_CPU(ballistics_forward)(apf_context *ctx, int64_t B, int64_t T, const real *x,
                                        const real *zi, const real *at, const real *rt, real *y,
                                        real *zf)
 {
   const int64_t size = group_size(B, ctx->threads);
+  if (size == 1) {
+    const forward_arrays arrays = {T, x, zi, at, rt, y, zf};
+    return forward_few(ctx, B, &arrays);
+  }
   const bool stream = y != x && simd_should_stream(y, B, T);
   const bool share = B > size && B * T >= PARALLEL_FROM;
 #pragma omp parallel for num_threads(ctx->threads) schedule(static) if (share)
   for (int64_t b = 0; b < B; b += size) {
     const int active = (int)(B - b < size ? B - b : size);
-    if (active == 1) {
-      forward_one(T, x + b * T, zi ? zi[b] : 0, at[b], rt[b], y + b * T, zf ? zf + b : NULL);
-      continue;
-    }
     forward_group(active, T, x + b * T, zi ? zi + b : NULL, at + b, rt + b, y + b * T,
                   zf ? zf + b : NULL, stream);
     if (stream) simd_stream_end();
@@ -212,6 +180,14 @@ static inline real backward_sample(const backward_row *r, int64_t t, real later,
   return ds;
 }
 
+static inline void prefetch_row(const backward_row *r, int64_t t)
+{
+  prefetch_behind(r->dy + t, LANES);
+  prefetch_behind(r->x + t, LANES);
+  prefetch_behind(r->y + t, LANES);
+  if (r->dx) prefetch_behind(r->dx + t, LANES);
+}
+
 static real run_backward(const void *arrays, int64_t b, int64_t from, int64_t to, real state,
                          double *sums)
 {
@@ -225,6 +201,7 @@ static real run_backward(const void *arrays, int64_t b, int64_t from, int64_t to
     vec at_sum = vec_of(0), rt_sum = vec_of(0);
     for (int i = 0; i < BLOCK && t - LANES >= low; i++) {
       t -= LANES;
+      prefetch_row(&r, t);
       const vec ds = affine_apply(scan_down(backward_maps(&r, t)), later);
       const vec x = vec_load(r.x + t), before = vec_load(r.y + t - 1);
       const vec_mask attack = x < before;

@@ -35,4 +35,14 @@ static inline int scratch_thread(void)
 #endif
 }
 
+/** How many threads its parallel region has. */
+static inline int scratch_threads(void)
+{
+#ifdef _OPENMP
+  return omp_get_num_threads();
+#else
+  return 1;
+#endif
+}
+
 #endif
