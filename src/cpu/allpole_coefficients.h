@@ -35,11 +35,53 @@ static inline bool is_per_sample(const lane_group *group)
   return group->F == group->length;
 }
 
+/* --- where lanes are ------------------------------------------------------------------------- */
+
+/** The segments that the lanes are in. Samples are counted from the lanes' beginnings. */
+typedef struct lane_segments {
+  frame_segment of[SIMD_LANES];
+  int64_t since, until; /* samples that every lane has in its segment; none to begin with */
+} lane_segments;
+
+static inline bool all_hold(const lane_segments *segments, int64_t t)
+{
+  return t >= segments->since && t < segments->until;
+}
+
+static inline bool has_left(const lane_group *group, const lane_segments *segments, int lane,
+                            int64_t t)
+{
+  const int64_t at = group->first[lane] + t;
+  return at < segments->of[lane].begin || at >= segments->of[lane].end;
+}
+
+/** Takes a lane to the segment of its sample t; lanes that run side by side share that of lane 0.
+ */
+static inline void move_lane(const lane_group *group, lane_segments *segments, int lane, int64_t t)
+{
+  segments->of[lane] = lane > 0 && !group->spans
+                           ? segments->of[0]
+                           : frame_segment_of(group->first[lane] + t, group->F, group->length);
+}
+
+/** After lanes have moved. */
+static void find_common_samples(const lane_group *group, lane_segments *segments)
+{
+  segments->since = INT64_MIN;
+  segments->until = INT64_MAX;
+  for (int lane = 0; lane < group->active; lane++) {
+    const int64_t begin = segments->of[lane].begin - group->first[lane];
+    const int64_t end = segments->of[lane].end - group->first[lane];
+    if (begin > segments->since) segments->since = begin;
+    if (end < segments->until) segments->until = end;
+  }
+}
+
 /* --- coefficients ----------------------------------------------------------------------------- */
 
 typedef struct coefficients {
   const real *a;                                          /* of the first lane */
-  frame_segment segment[SIMD_LANES];                      /* what left and step belong to */
+  lane_segments segments;                                 /* what left and step belong to */
   vreal left[COEFFICIENT_REALS], step[COEFFICIENT_REALS]; /* a frame; the next one less it */
 } coefficients;
 
@@ -48,7 +90,7 @@ static void coefficients_begin(const lane_group *group, const scalar *a, coeffic
 {
   const int width = group->M * SIMD_PARTS;
   c->a = (const real *)a;
-  memset(c->segment, 0, sizeof c->segment);
+  memset(&c->segments, 0, sizeof c->segments);
   memset(c->left, 0, (size_t)width * sizeof *c->left);
   memset(c->step, 0, (size_t)width * sizeof *c->step);
   if (is_per_sample(group) || group->F != 1) return;
@@ -56,68 +98,55 @@ static void coefficients_begin(const lane_group *group, const scalar *a, coeffic
   for (int k = width; k < SIMD_STEPS * width; k++) tile[k] = tile[k - width];
 }
 
-/** Lanes of which sample t (counted from their beginning) is outside the segment they hold. */
-static inline bool has_left(const lane_group *group, const frame_segment *segment, int lane,
-                            int64_t t)
-{
-  const int64_t at = group->first[lane] + t;
-  return at < segment[lane].begin || at >= segment[lane].end;
-}
-
-/** The segment of sample t of a lane; lanes that run side by side share the one of lane 0. */
-static inline frame_segment lane_segment(const lane_group *group, const frame_segment *segment,
-                                         int lane, int64_t t)
-{
-  if (lane > 0 && !group->spans) return segment[0];
-  return frame_segment_of(group->first[lane] + t, group->F, group->length);
-}
-
 static void enter_segments(const lane_group *group, coefficients *c, int64_t t)
 {
   const int width = group->M * SIMD_PARTS;
   real *left = (real *)c->left, *step = (real *)c->step;
   for (int lane = 0; lane < group->active; lane++) {
-    if (!has_left(group, c->segment, lane, t)) continue;
-    c->segment[lane] = lane_segment(group, c->segment, lane, t);
-    const real *row = c->a + lane * group->set_step * SIMD_PARTS + c->segment[lane].frame * width;
+    if (!has_left(group, &c->segments, lane, t)) continue;
+    move_lane(group, &c->segments, lane, t);
+    const real *row =
+        c->a + lane * group->set_step * SIMD_PARTS + c->segments.of[lane].frame * width;
     for (int k = 0; k < width; k++) {
       left[k * SIMD_LANES + lane] = row[k];
       step[k * SIMD_LANES + lane] = row[width + k] - row[k];
     }
   }
+  find_common_samples(group, &c->segments);
 }
 
-/** Weights of the frames on the right at sample t of every lane. */
-static vreal weights_at(const lane_group *group, const frame_segment *segment, int64_t t)
+/** Weights of the frames on the right at samples t .. t + n - 1 of every lane. */
+static void weights_from(const lane_group *group, const lane_segments *segments, int64_t t, int n,
+                         vreal *weights)
 {
-  if (group->length == 1) return simd_set(0);
-  vreal weights = simd_set(0);
+  const real step = frame_weight_step(group->F, group->length);
+  const double frames_per_sample =
+      group->length > 1 ? (double)(group->F - 1) / (double)(group->length - 1) : 0;
+  vreal first = simd_set(0);
   for (int lane = 0; lane < group->active; lane++) {
-    const double u = (double)(group->first[lane] + t) * (double)(group->F - 1);
-    const real weight = (real)(u / (double)(group->length - 1) - (double)segment[lane].frame);
-    if (!group->spans) return simd_set(weight);
-    weights[lane] = weight;
+    const double position = (double)(group->first[lane] + t) * frames_per_sample;
+    const real weight = (real)(position - (double)segments->of[lane].frame);
+    first[lane] = weight;
+    if (group->spans) continue;
+    first = simd_set(weight);
+    break;
   }
-  return weights;
+  for (int i = 0; i < n; i++) weights[i] = first + simd_set((real)i * step);
 }
 
 static void interpolate_block(const lane_group *group, coefficients *c, int64_t t0, int n,
                               vreal *tile)
 {
   const int width = group->M * SIMD_PARTS;
-  const real weight_step = frame_weight_step(group->F, group->length);
+  vreal weights[SIMD_STEPS];
   for (int from = 0, to; from < n; from = to) {
-    enter_segments(group, c, t0 + from);
-    to = n;
-    for (int lane = 0; lane < group->active; lane++) {
-      const int64_t end = c->segment[lane].end - group->first[lane] - t0;
-      if (end < to) to = (int)end;
+    if (!all_hold(&c->segments, t0 + from)) enter_segments(group, c, t0 + from);
+    to = c->segments.until - t0 < n ? (int)(c->segments.until - t0) : n;
+    weights_from(group, &c->segments, t0 + from, to - from, weights);
+    for (int k = 0; k < width; k++) {
+      const vreal left = c->left[k], step = c->step[k];
+      for (int t = from; t < to; t++) tile[t * width + k] = left + weights[t - from] * step;
     }
-    const vreal weights = weights_at(group, c->segment, t0 + from);
-    for (int k = 0; k < width; k++)
-      for (int t = from; t < to; t++)
-        tile[t * width + k] =
-            c->left[k] + (weights + simd_set((real)(t - from) * weight_step)) * c->step[k];
   }
 }
 
@@ -144,7 +173,7 @@ typedef struct lane_sums {
 typedef struct coefficient_gradients {
   real *da; /* of the first lane; where samples are summed, zero to begin with */
   bool stream;
-  frame_segment segment[SIMD_LANES]; /* what the sums belong to */
+  lane_segments segments;  /* what the sums belong to */
   lane_sums all, to_right; /* of the segment's samples: plain; weighted towards the next frame */
 } coefficient_gradients;
 
@@ -160,7 +189,7 @@ static void gradients_begin(const lane_group *group, scalar *da, bool stream,
   const size_t bytes = (size_t)(group->M * SIMD_PARTS * SIMD_LANES) * sizeof(double);
   g->da = (real *)da;
   g->stream = stream;
-  memset(g->segment, 0, sizeof g->segment);
+  memset(&g->segments, 0, sizeof g->segments);
   memset(g->all.of, 0, bytes);
   memset(g->to_right.of, 0, bytes);
 }
@@ -169,7 +198,7 @@ static void gradients_begin(const lane_group *group, scalar *da, bool stream,
 static void flush_lane(const lane_group *group, coefficient_gradients *g, int lane)
 {
   const int width = group->M * SIMD_PARTS;
-  real *row = g->da + lane * group->set_step * SIMD_PARTS + g->segment[lane].frame * width;
+  real *row = g->da + lane * group->set_step * SIMD_PARTS + g->segments.of[lane].frame * width;
   for (int k = 0; k < width; k++) {
     double *all = &g->all.of[k * SIMD_LANES + lane],
            *right = &g->to_right.of[k * SIMD_LANES + lane];
@@ -179,20 +208,30 @@ static void flush_lane(const lane_group *group, coefficient_gradients *g, int la
   }
 }
 
+/** Hands over the sums of lanes of which sample t is outside the segment they hold. */
+static void leave_segments(const lane_group *group, coefficient_gradients *g, int64_t t)
+{
+  for (int lane = 0; lane < group->active; lane++) {
+    if (!has_left(group, &g->segments, lane, t)) continue;
+    flush_lane(group, g, lane);
+    move_lane(group, &g->segments, lane, t);
+  }
+  find_common_samples(group, &g->segments);
+}
+
 /** Samples from .. to - 1 of the block at t0, within one segment of every lane. */
 static void gradients_sum(const lane_group *group, coefficient_gradients *g, int64_t t0, int from,
                           int to, const vreal *tile)
 {
   const int width = group->M * SIMD_PARTS;
-  const real weight_step = frame_weight_step(group->F, group->length);
-  const vreal weights = weights_at(group, g->segment, t0 + from);
+  vreal weights[SIMD_STEPS];
+  if (group->F > 1) weights_from(group, &g->segments, t0 + from, to - from, weights);
   for (int k = 0; k < width; k++) {
     vreal all = simd_set(0), to_right = simd_set(0);
     for (int t = from; t < to; t++) all += tile[t * width + k];
     sums_add(&g->all, k, all);
     if (group->F == 1) continue;
-    for (int t = from; t < to; t++)
-      to_right += (weights + simd_set((real)(t - from) * weight_step)) * tile[t * width + k];
+    for (int t = from; t < to; t++) to_right += weights[t - from] * tile[t * width + k];
     sums_add(&g->to_right, k, to_right);
   }
 }
@@ -208,15 +247,8 @@ static inline void gradients_store(const lane_group *group, coefficient_gradient
     return;
   }
   for (int to = n, from; to > 0; to = from) {
-    from = 0;
-    for (int lane = 0; lane < group->active; lane++) {
-      if (has_left(group, g->segment, lane, t0 + to - 1)) {
-        flush_lane(group, g, lane);
-        g->segment[lane] = lane_segment(group, g->segment, lane, t0 + to - 1);
-      }
-      const int64_t begin = g->segment[lane].begin - group->first[lane] - t0;
-      if (begin > from) from = (int)begin;
-    }
+    if (!all_hold(&g->segments, t0 + to - 1)) leave_segments(group, g, t0 + to - 1);
+    from = g->segments.since > t0 ? (int)(g->segments.since - t0) : 0;
     gradients_sum(group, g, t0, from, to, tile);
   }
 }
