@@ -136,7 +136,7 @@ TEST_P(Allpole, FewLongSignalsEqualReference)
 TEST_P(Allpole, FewLongSignalsOfHighOrderEqualReference)
 {
   const bool emulated = is_emulated(ctx);
-  for (int64_t M : emulated ? Sizes{9, 22} : Sizes{9, 16, 22, 33, 64})
+  for (int64_t M : emulated ? Sizes{9, 22} : Sizes{9, 16, 22, 32, 33, 64})
     for (int64_t T : emulated ? Sizes{5003} : Sizes{5003, 20011})
       for (int64_t F : {int64_t(1), int64_t(33), T}) {
         expect_equals_reference<float>(emulated ? 1 : 3, T, F, M);
@@ -415,6 +415,51 @@ TEST_P(Allpole, ResonancesOfHighOrderLoseNoMoreThanTheReference)
 
   EXPECT_LE(relative_error(forward(c).y, want.y), 1e-10);
   EXPECT_LE(loss(forward(narrow).y), 2 * loss(reference_forward(ctx, narrow).y) + 1e-5);
+}
+
+/* Few long sequences are cut into spans, and a span is walked from its end for as long as anything
+ * is left there of earlier samples: all of it, a part, or hardly any. */
+TEST_P(Allpole, SpansReachAsFarBackAsTheirEndsRemember)
+{
+  const int64_t T = is_emulated(ctx) ? 5003 : 40000;
+  Case<double> c = random_case<double>(1, T, T, 2);
+  const std::vector<double> slow = moving_poles(T, 0.9999), fast = moving_poles(T, 0.5);
+  for (int64_t k = 0; k < 2 * T; k++) c.a[k] = (k / 3000 % 2 ? slow : fast)[k];
+
+  expect_equals_reference(c, random_case<double>(1, T, T, 2, 11));
+}
+
+TEST_P(Allpole, LongPredictorsLoseNoMoreThanTheReference)
+{
+  const int64_t T = is_emulated(ctx) ? 5003 : 40000, M = 22;
+  Values<double> a = {1}; /* of the polynomial with pole pairs all around the circle */
+  for (int k = 0; k < M / 2; k++) {
+    Values<double> longer(a.size() + 2);
+    for (size_t j = 0; j < a.size(); j++) {
+      longer[j] += a[j];
+      longer[j + 1] -= 2 * 0.97 * std::cos(0.2 + 0.24 * k) * a[j];
+      longer[j + 2] += 0.97 * 0.97 * a[j];
+    }
+    a = longer;
+  }
+  const Values<float> narrow_a(a.begin() + 1, a.end()), narrow_x = random_values<float>(T, 1);
+  const Case<float> narrow{1, T, 1, M, narrow_x, narrow_a, Values<float>(M), {}, {}};
+  const Case<double> c{1,
+                       T,
+                       1,
+                       M,
+                       {narrow_x.begin(), narrow_x.end()},
+                       {narrow_a.begin(), narrow_a.end()},
+                       Values<double>(M),
+                       {},
+                       {}};
+
+  const Output<double> want = reference_forward(ctx, c);
+  const auto loss = [&](const Values<float> &y) {
+    return relative_error(std::vector<double>(y.begin(), y.end()), want.y);
+  };
+
+  EXPECT_LE(loss(forward(narrow).y), 3 * loss(reference_forward(ctx, narrow).y));
 }
 
 TEST_P(Allpole, CoefficientsThatAreUnstableForAWhileLoseNoMoreThanTheReference)

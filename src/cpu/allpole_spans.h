@@ -2,9 +2,14 @@
  * Few long sequences: lanes and threads are spans of time of one sequence. Exact for any
  * coefficients. Over a span the state after it is an affine map of the state before it,
  *   s_out = P s_in + q,
- * P of M columns. A first run gets q (from a zero state, with input) and the columns of P (from the
- * unit states, without); the maps are applied one after the other; a second run filters every span
- * from its true state. Columns that have decayed to nothing are not run any further.
+ * P of M columns. A first run gets the maps, they are applied one after the other, and a second run
+ * filters every span from its true state.
+ *
+ * P comes against the recursion's direction: the adjoint of its row i, started from the unit vector
+ * behind the span, is what earlier states weigh in entry i of s_out. Once these weights have
+ * decayed to nothing, the rest of the span does not matter and is not read. q is what the recursion
+ * makes of the samples from there on, from rest. Where filters are well damped, the first run costs
+ * little.
  */
 #ifndef APF_CPU_ALLPOLE_SPANS_H
 #define APF_CPU_ALLPOLE_SPANS_H
@@ -14,7 +19,7 @@
 #include "cpu/allpole_lanes.h"
 #include "cpu/scalar.h"
 
-enum { SPAN_MAX_ORDER = 8, SPAN_MIN_SAMPLES = 16 * SIMD_STEPS };
+enum { SPAN_MAX_ORDER = 32, SPAN_MIN_SAMPLES = 16 * SIMD_STEPS };
 
 /** Column 0 is q, column m + 1 the one of P for s_in[m]. */
 typedef struct span_map {
@@ -27,8 +32,9 @@ typedef struct span_plan {
 } span_plan;
 
 /**
- * The rule. A batch takes ceil(groups of sequences / threads) passes over T; spans read everything
- * twice, at higher orders with M + 1 recursions, and pass over T / (groups * lanes) at a time.
+ * The rule. A batch takes ceil(groups of sequences / threads) passes over T; spans pass over
+ * T / (groups * lanes) at a time, where weights decay slowly twice, the first time with M
+ * recursions: half of that is what the rule expects.
  */
 static span_plan plan_spans(const apf_context *ctx, int64_t B, int64_t T, int64_t M)
 {
@@ -40,7 +46,7 @@ static span_plan plan_spans(const apf_context *ctx, int64_t B, int64_t T, int64_
   if (ctx->split == APF_SPLIT_TIME) return (span_plan){groups, length};
   const double batch_passes = (double)(((B + SIMD_LANES - 1) / SIMD_LANES + threads - 1) / threads);
   const double span_passes = (double)((B * groups + threads - 1) / threads);
-  const double cost = (M <= 3 ? 1.8 : 3) * span_passes / (double)(groups * SIMD_LANES);
+  const double cost = (1.5 + 0.2 * (double)M) * span_passes / (double)(groups * SIMD_LANES);
   const bool fills = B >= threads * SIMD_LANES;
   return fills || cost >= batch_passes ? (span_plan){0, 0} : (span_plan){groups, length};
 }
@@ -84,10 +90,11 @@ static inline scalar get_lane(vscalar state, int lane)
   return value;
 }
 
-/** Whether states are below what a float can hold to full precision. */
+/** Whether nothing is left of weights that began as ones: what they multiply would have to be
+ *  1e23 times as loud as the result to change its last digit. */
 static bool has_decayed(const vreal *state, int count)
 {
-  const real tiny = APF_REAL_IS_FLOAT ? (real)1e-30 : (real)1e-290;
+  const real tiny = APF_REAL_IS_FLOAT ? (real)1e-30 : (real)1e-39;
   bool decayed = true;
   for (int k = 0; k < count; k++)
     for (int lane = 0; lane < SIMD_LANES; lane++)
@@ -95,68 +102,110 @@ static bool has_decayed(const vreal *state, int count)
   return decayed;
 }
 
-static void store_maps(int M, vscalar (*columns)[SPAN_MAX_ORDER + 1], span_map *maps)
+/** A row of every lane's P, conjugated: weights of the states before what has been seen; a zero
+ *  behind. */
+typedef struct map_row {
+  vscalar weights[SPAN_MAX_ORDER + 1];
+} map_row;
+
+static void begin_rows(int M, map_row *rows)
 {
-  for (int lane = 0; lane < SIMD_LANES; lane++)
-    for (int m = 0; m <= M; m++)
-      for (int i = 0; i < M; i++) maps[lane].column[m][i] = get_lane(columns[m][i], lane);
+  memset(rows, 0, (size_t)M * sizeof *rows);
+  for (int i = 0; i < M; i++)
+    for (int lane = 0; lane < SIMD_LANES; lane++) set_lane(&rows[i].weights[i], lane, scalar_of(1));
+}
+
+static bool have_decayed(int M, const map_row *rows)
+{
+  bool decayed = true;
+  for (int i = 0; i < M && decayed; i++)
+    decayed = has_decayed((const vreal *)rows[i].weights, M * SIMD_PARTS);
+  return decayed;
+}
+
+/** Goes a block back: the adjoint of the filter. */
+SIMD_INLINE void extend_back(const int M, const vreal *a, vscalar *weights)
+{
+  vscalar s[SPAN_MAX_ORDER + 1];
+  for (int i = 0; i <= M; i++) s[i] = weights[i];
+  for (int t = SIMD_STEPS - 1; t >= 0; t--) {
+    const vscalar weight = s[0];
+    for (int i = 0; i < M; i++) s[i] = vs_conj_mul_sub(vs_load(a, t * M + i), weight, s[i + 1]);
+  }
+  for (int i = 0; i < M; i++) weights[i] = s[i];
+}
+
+/** Goes a block on: the filter, which is the adjoint's own adjoint. */
+SIMD_INLINE void extend_on(const int M, const bool in_registers, const vreal *a, vscalar *weights)
+{
+  sample_tile y;
+  for (int i = 0; i < M; i++) vs_store(y, M - 1 - i, weights[i]);
+  memset(y + M * SIMD_PARTS, 0, (size_t)(SIMD_STEPS * SIMD_PARTS) * sizeof *y);
+  filter_block(M, in_registers, SIMD_STEPS, a, y);
+  for (int i = 0; i < M; i++) weights[i] = vs_load(y, M + SIMD_STEPS - 1 - i);
+}
+
+static void store_maps(int M, const map_row *rows, const vscalar *q, span_map *maps)
+{
+  for (int lane = 0; lane < SIMD_LANES; lane++) {
+    for (int i = 0; i < M; i++) {
+      maps[lane].column[0][i] = get_lane(q[i], lane);
+      for (int m = 0; m < M; m++)
+        maps[lane].column[m + 1][i] = scalar_conj(get_lane(rows[i].weights[m], lane));
+    }
+  }
 }
 
 SIMD_INLINE void forward_map(const lane_group *group, const int M, const bool in_registers,
                              const forward_arrays *arrays, span_map *maps)
 {
   forward_tiles tiles;
-  sample_tile run[SPAN_MAX_ORDER + 1];
-  int runs = M + 1;
+  sample_tile y;
+  map_row rows[SPAN_MAX_ORDER];
+  vscalar q[SPAN_MAX_ORDER];
+  int64_t since = group->T;
   if (M > SPAN_MAX_ORDER) __builtin_unreachable(); /* plan_spans */
   forward_begin(group, arrays, &tiles);
-  for (int m = 0; m <= M; m++) {
-    memset(run[m], 0, sizeof run[m]);
-    if (m > 0) run[m][(M - m) * SIMD_PARTS] = simd_set(1);
+  begin_rows(M, rows);
+  while (since > 0 && !have_decayed(M, rows)) {
+    since -= SIMD_STEPS;
+    coefficients_load(group, &tiles.c, since, SIMD_STEPS, -1, tiles.a);
+    for (int i = 0; i < M; i++) extend_back(M, tiles.a, rows[i].weights);
   }
-  for (int64_t t0 = 0; t0 < group->T; t0 += SIMD_STEPS) {
-    const int n = block_length(group, t0);
-    forward_load(group, arrays, t0, n, &tiles, run[0] + M * SIMD_PARTS);
-    for (int m = 0; m < runs; m++) {
-      filter_block(M, in_registers, n, tiles.a, run[m]);
-      keep_past(M, n, run[m]);
-      if (m > 0) memset(run[m] + M * SIMD_PARTS, 0, (size_t)(n * SIMD_PARTS) * sizeof(vreal));
-    }
-    while (runs > 1 && has_decayed(run[runs - 1], M * SIMD_PARTS))
-      memset(run[--runs], 0, (size_t)(M * SIMD_PARTS) * sizeof(vreal));
+  memset(y, 0, sizeof y);
+  for (int64_t t0 = since; t0 < group->T; t0 += SIMD_STEPS) {
+    forward_load(group, arrays, t0, SIMD_STEPS, &tiles, y + M * SIMD_PARTS);
+    filter_block(M, in_registers, SIMD_STEPS, tiles.a, y);
+    keep_past(M, SIMD_STEPS, y);
   }
-  vscalar columns[SPAN_MAX_ORDER + 1][SPAN_MAX_ORDER + 1];
-  for (int m = 0; m <= M; m++)
-    for (int i = 0; i < M; i++) columns[m][i] = vs_load(run[m], M - 1 - i);
-  store_maps(M, columns, maps);
+  for (int i = 0; i < M; i++) q[i] = vs_load(y, M - 1 - i);
+  store_maps(M, rows, q, maps);
 }
 
+/** The adjoint's spans, from their ends to their beginnings: row j says what dzi_j is made of. */
 SIMD_INLINE void backward_map(const lane_group *group, const int M, const bool in_registers,
                               const backward_arrays *arrays, span_map *maps)
 {
   coefficient_tile a;
   coefficients c;
-  sample_tile tile;
-  vscalar state[SPAN_MAX_ORDER + 1][SPAN_MAX_ORDER + 1];
-  int runs = M + 1;
+  sample_tile dy;
+  map_row rows[SPAN_MAX_ORDER];
+  vscalar q[SPAN_MAX_ORDER + 1];
+  int64_t until = 0;
   if (M > SPAN_MAX_ORDER) __builtin_unreachable(); /* plan_spans */
   coefficients_begin(group, arrays->a, &c, a);
-  memset(state, 0, sizeof state);
-  for (int m = 1; m <= M; m++)
-    for (int lane = 0; lane < SIMD_LANES; lane++) set_lane(&state[m][m - 1], lane, scalar_of(1));
-  for (int64_t t0 = group->T - SIMD_STEPS; t0 >= 0; t0 -= SIMD_STEPS) {
-    coefficients_load(group, &c, t0, SIMD_STEPS, -1, a);
-    for (int m = 0; m < runs; m++) {
-      if (m == 0)
-        load_block(group, arrays->dy, t0, SIMD_STEPS, -1, tile + SIMD_PARTS);
-      else
-        memset(tile, 0, (size_t)((SIMD_STEPS + 1) * SIMD_PARTS) * sizeof *tile);
-      adjoint_block(M, in_registers, SIMD_STEPS, a, NULL, state[m], tile, NULL);
-    }
-    while (runs > 1 && has_decayed((const vreal *)state[runs - 1], M * SIMD_PARTS))
-      memset(state[--runs], 0, sizeof state[0]);
+  begin_rows(M, rows);
+  for (; until < group->T && !have_decayed(M, rows); until += SIMD_STEPS) {
+    coefficients_load(group, &c, until, SIMD_STEPS, 1, a);
+    for (int j = 0; j < M; j++) extend_on(M, in_registers, a, rows[j].weights);
   }
-  store_maps(M, state, maps);
+  memset(q, 0, sizeof q);
+  for (int64_t t0 = until - SIMD_STEPS; t0 >= 0; t0 -= SIMD_STEPS) {
+    load_block(group, arrays->dy, t0, SIMD_STEPS, -1, dy + SIMD_PARTS);
+    coefficients_load(group, &c, t0, SIMD_STEPS, -1, a);
+    adjoint_block(M, in_registers, SIMD_STEPS, a, NULL, q, dy, NULL);
+  }
+  store_maps(M, rows, q, maps);
 }
 
 /** to = P from + q; false if that is not finite. */
