@@ -117,10 +117,10 @@ static apf_status forward_spans(apf_context *ctx, const span_plan *plan, int64_t
   }
   if (!*done) return APF_OK;
 
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
   for (int64_t job = 0; job < B * (plan->groups + 1); job++) {
     const int64_t b = job / (plan->groups + 1), k = job % (plan->groups + 1) * SIMD_LANES;
-    const bool is_rest = k == spans;
+    const bool is_rest = k == spans; /* short: hence the dynamic schedule */
     const lane_group group = spans_at(k * plan->length, is_rest ? 1 : SIMD_LANES,
                                       is_rest ? rest : plan->length, T, F, M);
     const forward_arrays here =
@@ -254,10 +254,10 @@ static apf_status backward_spans(apf_context *ctx, const span_plan *plan, int64_
   }
   if (!*done) return APF_OK;
 
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
   for (int64_t job = 0; job < B * jobs; job++) {
     const int64_t b = job / jobs, k = job % jobs * SIMD_LANES;
-    const bool is_rest = k == spans;
+    const bool is_rest = k == spans; /* short: hence the dynamic schedule */
     const lane_group group = spans_at(k * plan->length, is_rest ? 1 : SIMD_LANES,
                                       is_rest ? T - spans * plan->length : plan->length, T, F, M);
     backward_arrays here =
