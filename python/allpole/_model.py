@@ -8,12 +8,27 @@ import os
 import struct
 import tempfile
 from ctypes import POINTER, byref, c_char_p, c_double, c_int64, c_void_p
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Union,
+)
 
 import numpy as np
 
 from . import _arrays
 from ._library import library
+
+if TYPE_CHECKING:  # PyTorch need not be there
+    import torch
+
+    from .torch.effects import Effect
 
 Setting = Union[float, int, str]
 Path = Union[str, "os.PathLike[str]"]
@@ -166,6 +181,7 @@ class Model:
             sizes = tuple(shape[:rank])
             count = int(np.prod(sizes, dtype=np.int64))
             flat = np.ctypeslib.as_array(ctypes.cast(values, POINTER(c_double)), (count,))
+            assert name.value is not None  # i is below the count
             found[name.value.decode()] = flat.reshape(sizes).copy()
         return found
 
@@ -226,7 +242,7 @@ class Model:
         )
         return y
 
-    def to_torch(self, dtype: Any = None) -> Any:
+    def to_torch(self, dtype: Optional[torch.dtype] = None) -> Effect:
         """The model as a torch.nn.Module, whose to_model() leads back; dtype None: float32."""
         from .torch.effects import from_model
 

@@ -8,23 +8,29 @@ stream, without copies or synchronisation.
 
 from __future__ import annotations
 
-from typing import Optional, Tuple, Union
+from typing import Optional, Tuple, Union, overload
 
 import torch
 from torch import Tensor
 
-from .._signatures import ALLPOLE, BALLISTICS, FIR, RECURRENCE, with_frames
+from .._signatures import ALLPOLE, BALLISTICS, FIR, RECURRENCE, No, Yes, with_frames
 from . import _ballistics, _fir, _recursions
 from ._arguments import Argument, as_tensor, prepare, restore
 
 __all__ = ["allpole", "ballistics", "fir", "linear_recurrence"]
 
-Filtered = Union[Tensor, Tuple[Tensor, Tensor]]
+State = Optional[Tensor]
+Pair = Tuple[Tensor, Tensor]
+Filtered = Union[Tensor, Pair]
 
 
-def allpole(
-    x: Tensor, a: Tensor, zi: Optional[Tensor] = None, *, return_zf: bool = False
-) -> Filtered:
+@overload
+def allpole(x: Tensor, a: Tensor, zi: State = ..., *, return_zf: No = ...) -> Tensor: ...
+@overload
+def allpole(x: Tensor, a: Tensor, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def allpole(x: Tensor, a: Tensor, zi: State = ..., *, return_zf: bool) -> Filtered: ...
+def allpole(x: Tensor, a: Tensor, zi: State = None, *, return_zf: bool = False) -> Filtered:
     """
     Time-varying all-pole filter: y[t] = x[t] - sum over i = 1..M of a[t,i] y[t-i].
 
@@ -41,8 +47,14 @@ def allpole(
     return (y, zf) if return_zf else y
 
 
+@overload
+def linear_recurrence(x: Tensor, a: Tensor, zi: State = ..., *, return_zf: No = ...) -> Tensor: ...
+@overload
+def linear_recurrence(x: Tensor, a: Tensor, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def linear_recurrence(x: Tensor, a: Tensor, zi: State = ..., *, return_zf: bool) -> Filtered: ...
 def linear_recurrence(
-    x: Tensor, a: Tensor, zi: Optional[Tensor] = None, *, return_zf: bool = False
+    x: Tensor, a: Tensor, zi: State = None, *, return_zf: bool = False
 ) -> Filtered:
     """
     First-order recurrence: y[t] = a[t] y[t-1] + x[t], y[-1] = zi.
@@ -58,6 +70,18 @@ def linear_recurrence(
     return (y, zf) if return_zf else y
 
 
+@overload
+def ballistics(
+    x: Tensor, at: Argument, rt: Argument, zi: Optional[Argument] = ..., *, return_zf: No = ...
+) -> Tensor: ...
+@overload
+def ballistics(
+    x: Tensor, at: Argument, rt: Argument, zi: Optional[Argument] = ..., *, return_zf: Yes
+) -> Pair: ...
+@overload
+def ballistics(
+    x: Tensor, at: Argument, rt: Argument, zi: Optional[Argument] = ..., *, return_zf: bool
+) -> Filtered: ...
 def ballistics(
     x: Tensor,
     at: Argument,
@@ -82,12 +106,19 @@ def ballistics(
         at, rt = as_tensor(at, x), as_tensor(rt, x)
         zi = None if zi is None else as_tensor(zi, x)
     prepared = prepare(BALLISTICS, (x, at, rt, zi))
-    x, at, rt, zi = prepared.tensors
-    y, zf = restore(_ballistics.ballistics(x, zi, at, rt), prepared.batch)
+    signal, attack, release, state = prepared.tensors
+    outputs = _ballistics.ballistics(signal, state, attack, release)
+    y, zf = restore(outputs, prepared.batch)
     return (y, zf) if return_zf else y
 
 
-def fir(x: Tensor, b: Tensor, zi: Optional[Tensor] = None, *, return_zf: bool = False) -> Filtered:
+@overload
+def fir(x: Tensor, b: Tensor, zi: State = ..., *, return_zf: No = ...) -> Tensor: ...
+@overload
+def fir(x: Tensor, b: Tensor, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def fir(x: Tensor, b: Tensor, zi: State = ..., *, return_zf: bool) -> Filtered: ...
+def fir(x: Tensor, b: Tensor, zi: State = None, *, return_zf: bool = False) -> Filtered:
     """
     Time-varying FIR filter: y[t] = sum over k = 0..K-1 of b[t,k] x[t-k].
 

@@ -36,11 +36,11 @@ def prepare(signature: Signature, tensors: MaybeTensors) -> Prepared:
     return Prepared(rows, None if len(batch) == 1 else batch)
 
 
-def restore(outputs: Tuple[Tensor, Tensor], batch: Optional[Shape]) -> Tuple[Tensor, Tensor]:
-    """The leading axes of the outputs."""
-    if batch is None:
-        return outputs
+def restore(outputs: Tuple[Tensor, ...], batch: Optional[Shape]) -> Tuple[Tensor, Tensor]:
+    """The leading axes of the outputs, which are y and zf."""
     y, zf = outputs
+    if batch is None:
+        return y, zf
     return y.reshape(batch + tuple(y.shape[1:])), zf.reshape(batch + tuple(zf.shape[1:]))
 
 
@@ -74,7 +74,8 @@ def _as_operators_take_it(signature: Signature, tensors: MaybeTensors) -> bool:
 
 def _check(signature: Signature, tensors: MaybeTensors) -> None:
     """The message names the argument that is wrong."""
-    function, first = signature.function, tensors[0]
+    function = signature.function
+    device: Optional[torch.device] = None  # the signal's
     for name, tensor in zip(signature.names, tensors):
         if tensor is None and name in STATES:
             continue
@@ -85,8 +86,9 @@ def _check(signature: Signature, tensors: MaybeTensors) -> None:
             raise TypeError(f"{function}: {name} is {tensor.dtype}, expected real numbers")
         if not (tensor.is_floating_point() or tensor.is_complex()):
             raise TypeError(f"{function}: {name} is {tensor.dtype}, expected floating point")
-        if tensor.device != first.device:
-            where = f"{first.device}, where {signature.names[0]} is"
+        device = tensor.device if device is None else device
+        if tensor.device != device:
+            where = f"{device}, where {signature.names[0]} is"
             raise ValueError(f"{function}: {name} is on {tensor.device}, expected {where}")
     check_axes(signature, tensors)
 

@@ -67,9 +67,15 @@ def _forward_backward(ctx: Any, dy: Optional[Tensor], dzf: Optional[Tensor]) -> 
     return chosen(ballistics_gradient(or_zeros(dy, y), dzf, x, zi, at, rt, y, needs), needs)
 
 
-def _forward_jvp(ctx: Any, *tangents: Optional[Tensor]) -> Tuple[Tensor, ...]:
+def _forward_jvp(
+    ctx: Any,
+    x_dot: Optional[Tensor],
+    zi_dot: Optional[Tensor],
+    at_dot: Optional[Tensor],
+    rt_dot: Optional[Tensor],
+) -> Tuple[Tensor, ...]:
     x, zi, at, rt, y = ctx.saved_tensors
-    return _moved(*tangents, _Branches(x, zi, at, rt, y))
+    return _moved(x_dot, zi_dot, at_dot, rt_dot, _Branches(x, zi, at, rt, y))
 
 
 def _moved(

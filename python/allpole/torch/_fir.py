@@ -16,7 +16,7 @@ from torch import Tensor
 
 from . import _kernels
 from ._operator import is_final, operator
-from ._recursions import Tensors, chosen, or_zeros, plus
+from ._recursions import Tensors, chosen, or_zeros
 
 _FORWARD = "(Tensor x, Tensor b, Tensor? zi) -> (Tensor, Tensor)"
 _BACKWARD = (
@@ -39,11 +39,12 @@ def _forward_backward(ctx: Any, dy: Optional[Tensor], dzf: Optional[Tensor]) -> 
     return chosen(fir_gradient(or_zeros(dy, x), dzf, x, b, zi, needs), needs)
 
 
-def _forward_jvp(ctx: Any, *tangents: Optional[Tensor]) -> Tuple[Tensor, ...]:
+def _forward_jvp(
+    ctx: Any, x_dot: Optional[Tensor], b_dot: Optional[Tensor], zi_dot: Optional[Tensor]
+) -> Tuple[Tensor, ...]:
     x, b, zi = ctx.saved_tensors
-    if is_final(*tangents, x, b, zi):
-        return _kernels.fir_jvp(*tangents, x, b, zi)
-    return _moved(*tangents, x, b, zi)
+    moved = _kernels.fir_jvp if is_final(x_dot, b_dot, zi_dot, x, b, zi) else _moved
+    return moved(x_dot, b_dot, zi_dot, x, b, zi)
 
 
 def _moved(
@@ -91,7 +92,7 @@ def _gradient_jvp(ctx: Any, *tangents: Optional[Tensor]) -> Tuple[Tensor, ...]:
         dx, dzi = dx + more_x, dzi + more_zi
     if need_b and (x_dot is not None or zi_dot is not None):
         other = or_zeros(x_dot, x)
-        db = plus(db, fir_gradient(dy, None, other, b, zi_dot, [False, True, False])[1])
+        db = db + fir_gradient(dy, None, other, b, zi_dot, [False, True, False])[1]
     return dx, db, dzi
 
 

@@ -40,7 +40,8 @@ def _run(
     # for the stream that they were made on, which is the kernel's.
     dense = [None if t is None else _dense(t) for t in inputs]
     addresses = [None if t is None else t.data_ptr() for t in (*dense, *outputs)]
-    like = inputs[0] if inputs[0] is not None else outputs[0]  # only a tangent may be left out
+    like = inputs[0] if inputs[0] is not None else outputs[0]
+    assert like is not None  # only a tangent may be left out, and then all outputs are wanted
     dtype = _DTYPES.get(like.dtype) or str(like.dtype)
     if like.is_cpu:
         context = _library.cpu_context(torch.get_num_threads())

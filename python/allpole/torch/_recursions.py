@@ -53,7 +53,7 @@ class _Recursion:
 
     def __init__(self, name: str, sign: int, has_order: bool) -> None:
         self.sign, self.has_order = sign, has_order
-        self.fused_jvp = getattr(_kernels, f"{name}_jvp")
+        self.fused_jvp: Callable[..., Tuple[Tensor, ...]] = getattr(_kernels, f"{name}_jvp")
         self.gradient: Callable[..., Tuple[Tensor, ...]] = operator(
             f"{name}_backward",
             _BACKWARD,
@@ -74,14 +74,15 @@ class _Recursion:
         )
 
     # With an order axis, and without.
-    def _lift(self, tensor: Optional[Tensor]) -> Optional[Tensor]:
-        return tensor if self.has_order or tensor is None else tensor[..., None]
+    def _lift(self, tensor: Tensor) -> Tensor:
+        return tensor if self.has_order else tensor[..., None]
 
     def _drop(self, tensor: Tensor) -> Tensor:
         return tensor if self.has_order else tensor[..., 0]
 
     def _taps(self, v: Tensor, y: Tensor, zi: Optional[Tensor]) -> Tensor:
-        return self.sign * _frames.taps(self._lift(v), y, self._lift(zi))
+        state = None if zi is None else self._lift(zi)
+        return self.sign * _frames.taps(self._lift(v), y, state)
 
     def _taps_adjoint(self, v: Tensor, g: Tensor) -> Tuple[Tensor, Tensor]:
         dy, dzi = _frames.taps_adjoint(self._lift(v), g)
@@ -102,11 +103,16 @@ class _Recursion:
         needs = list(ctx.needs_input_grad)
         return chosen(self.gradient(or_zeros(dy, y), dzf, a, zi, y, needs), needs)
 
-    def _forward_jvp(self, ctx: Any, *tangents: Optional[Tensor]) -> Tuple[Tensor, ...]:
+    def _forward_jvp(
+        self,
+        ctx: Any,
+        x_dot: Optional[Tensor],
+        a_dot: Optional[Tensor],
+        zi_dot: Optional[Tensor],
+    ) -> Tuple[Tensor, ...]:
         a, zi, y = ctx.saved_tensors
-        if is_final(*tangents, a, zi, y):
-            return self.fused_jvp(*tangents, a, zi, y)
-        return self._moved(*tangents, a, zi, y)
+        moved = self.fused_jvp if is_final(x_dot, a_dot, zi_dot, a, zi, y) else self._moved
+        return moved(x_dot, a_dot, zi_dot, a, zi, y)
 
     def _moved(
         self,

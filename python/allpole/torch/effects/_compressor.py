@@ -24,6 +24,14 @@ class Compressor(Effect):
     level_floor = 1e-8  # of the detector: -80 dB
     expander_threshold, expander_ratio = -120.0, 0.9999
 
+    # Made by _build(), as all parameters.
+    threshold: Tensor
+    ratio_logit: Tensor
+    at_logit: Tensor
+    rt_logit: Tensor
+    rms_avg_logit: Tensor
+    make_up_gain: Tensor
+
     def _build(self, tensors: Dict[str, Tensor]) -> None:
         super()._build(tensors)
         self.make_up_gain.requires_grad_(self.options["train_make_up"] == "yes")

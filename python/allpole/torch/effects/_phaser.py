@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Tuple
+from typing import Protocol, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,24 @@ from torch import Tensor, nn
 from .. import allpole, fir
 from ._effect import Effect
 from ._spectral import filter_frames, transform_size
+
+
+# What the modules within hold, whose parameters come from a model's tensors by name.
+class _Oscillator(Protocol):
+    omega: Tensor
+    amp: Tensor
+    phi: Tensor
+    sigma: Tensor
+
+
+class _Waveshaper(Protocol):
+    model: nn.Module  # the layers "0", "2", "4", "6"
+
+
+class _Biquad(Protocol):
+    DC: Tensor
+    ff_params: Tensor
+    fb_params: Tensor
 
 
 class Phaser(Effect):
@@ -24,6 +42,15 @@ class Phaser(Effect):
     """
 
     effect = "phaser"
+
+    # Made by _build(), as all parameters.
+    lfo: _Oscillator
+    mlp: _Waveshaper
+    bq: _Biquad
+    bias: Tensor
+    depth: Tensor
+    g1: Tensor
+    g2: Tensor
 
     @property
     def hop(self) -> int:

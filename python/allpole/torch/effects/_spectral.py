@@ -29,10 +29,9 @@ def filter_frames(
     :param response: of z^-1 (bins, 1) to what broadcasts against (..., bins, frames).
     """
     hann = torch.hann_window(window, dtype=x.dtype, device=x.device)
-    how = {"n_fft": n_fft, "hop_length": hop, "win_length": window, "window": hann}
     rows = x.reshape(-1, x.shape[-1])
-    spectra = torch.stft(rows, **how, pad_mode="constant", return_complex=True)
+    spectra = torch.stft(rows, n_fft, hop, window, hann, pad_mode="constant", return_complex=True)
     spectra = spectra.reshape(x.shape[:-1] + spectra.shape[-2:])
     spectra = spectra * response(unit_delays(n_fft, x)[:, None])
-    y = torch.istft(spectra.reshape((-1,) + spectra.shape[-2:]), **how, length=x.shape[-1])
-    return y.reshape(x.shape)
+    spectra = spectra.reshape((-1,) + spectra.shape[-2:])
+    return torch.istft(spectra, n_fft, hop, window, hann, length=x.shape[-1]).reshape(x.shape)

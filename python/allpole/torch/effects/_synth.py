@@ -119,10 +119,11 @@ class Synth(Effect):
         if self.options["variant"] == "td":
             return fir(allpole(dry, a), b)
 
-        a, b = a[:, None].unbind(-1), b[:, None].unbind(-1)
+        a1, a2 = a[:, None].unbind(-1)
+        b0, b1, b2 = b[:, None].unbind(-1)
 
         def response(z: Tensor) -> Tensor:
-            return (b[0] + b[1] * z + b[2] * z**2) / (1 + a[0] * z + a[1] * z**2)
+            return (b0 + b1 * z + b2 * z**2) / (1 + a1 * z + a2 * z**2)
 
         window = int(self.options["window"])
         return filter_frames(dry, response, transform_size(window), window, HOP)
