@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Protocol, Sequence, Tuple, Union
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import _library
 from ._signatures import STATES, Signature
+
+
+# What type checkers let in: arrays on the host and what NumPy makes arrays of, or arrays on a GPU.
+class SpeaksDLPack(Protocol):
+    @property
+    def __dlpack__(self) -> Callable[..., Any]: ...
+
+
+class OnGpu(Protocol):
+    @property
+    def __cuda_array_interface__(self) -> Any: ...
+
+
+Host = Union[ArrayLike, SpeaksDLPack]
 
 # dtype.name is a property that is slow to work out.
 _KERNEL_DTYPES = {np.dtype(name): name for name in _library.SUFFIXES}
@@ -39,7 +54,9 @@ def as_host_array(value: Any) -> np.ndarray:
     return np.from_dlpack(value)
 
 
-def to_common_dtype(signature: Signature, values: Sequence[Any]) -> List[Optional[np.ndarray]]:
+def to_common_dtype(
+    signature: Signature, values: Sequence[Any]
+) -> Tuple[List[Optional[np.ndarray]], np.dtype]:
     """Promoted as NumPy does; integers become float64, half precision float32."""
     arrays = [None if v is None else as_host_array(v) for v in values]
     for name, array in zip(signature.names, arrays):
@@ -53,7 +70,7 @@ def to_common_dtype(signature: Signature, values: Sequence[Any]) -> List[Optiona
     if dtype not in _KERNEL_DTYPES or (signature.real and dtype.kind == "c"):
         wanted = "float32 or float64" + ("" if signature.real else ", complex64 or complex128")
         raise TypeError(f"{signature.function}: the arguments are {dtype}, expected {wanted}")
-    return [None if a is None else np.asarray(a, dtype=dtype) for a in arrays]
+    return [None if a is None else np.asarray(a, dtype=dtype) for a in arrays], dtype
 
 
 def run_on_host(
@@ -64,8 +81,9 @@ def run_on_host(
 ) -> None:
     dense = [None if a is None else np.ascontiguousarray(a) for a in inputs]
     addresses = [None if a is None else a.ctypes.data for a in (*dense, *outputs)]
-    dtype = _KERNEL_DTYPES[inputs[0].dtype]
-    _library.call(name, dtype, host_context(), *sizes, *addresses)
+    signal = inputs[0]
+    assert signal is not None  # only states may be left out
+    _library.call(name, _KERNEL_DTYPES[signal.dtype], host_context(), *sizes, *addresses)
 
 
 # --- arrays on a GPU ------------------------------------------------------------------------------

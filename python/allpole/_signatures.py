@@ -6,9 +6,13 @@ the batch and broadcast against each other.
 
 from __future__ import annotations
 
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Literal, NamedTuple, Optional, Sequence, Tuple
 
 Shape = Tuple[int, ...]
+
+# Of return_zf, on which the type of a result depends.
+No = Literal[False]
+Yes = Literal[True]
 
 SIGNALS = ("x", "dy", "y")
 STATES = ("zi", "dzf")  # these may be left out
@@ -103,10 +107,8 @@ def cannot_broadcast(signature: Signature, arrays: Sequence[Any]) -> ValueError:
     return ValueError(f"{signature.function}: the leading axes do not broadcast: {told}")
 
 
-def to_rows(
-    xp: Any, signature: Signature, arrays: Sequence[Any]
-) -> Tuple[List[Optional[Any]], Shape]:
-    """For modules like NumPy: arrays (B, ...), and the leading axes that became B."""
+def to_rows(xp: Any, signature: Signature, arrays: Sequence[Any]) -> Tuple[List[Any], Shape]:
+    """For modules like NumPy: arrays (B, ...) or None, and the leading axes that became B."""
     check_axes(signature, arrays)
     axes = signature.axes
     leading = [a.shape[: a.ndim - own] for a, own in zip(arrays, axes) if a is not None]
@@ -120,7 +122,7 @@ def to_rows(
     rows = 1
     for size in batch:
         rows *= size
-    flat: List[Optional[Any]] = []
+    flat: List[Any] = []
     for array, own in zip(arrays, axes):
         if array is not None:
             tail = array.shape[array.ndim - own :]

@@ -9,13 +9,24 @@ other. In the backward functions every array has the batch's axes in full.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 
 from . import _arrays
-from ._arrays import set_num_threads
-from ._signatures import ALLPOLE, BALLISTICS, FIR, RECURRENCE, Signature, to_rows, with_frames
+from ._arrays import Host, OnGpu, set_num_threads
+from ._signatures import (
+    ALLPOLE,
+    BALLISTICS,
+    FIR,
+    RECURRENCE,
+    No,
+    Shape,
+    Signature,
+    Yes,
+    to_rows,
+    with_frames,
+)
 
 __all__ = [
     "allpole",
@@ -29,8 +40,10 @@ __all__ = [
     "set_num_threads",
 ]
 
-Filtered = Union[Any, Tuple[Any, Any]]
-Shape = Tuple[int, ...]
+Array = np.ndarray
+State = Optional[Host]
+Pair = Tuple[Array, Array]
+Filtered = Union[Array, Pair]
 Allocate = Callable[[Shape], Any]
 
 
@@ -44,8 +57,7 @@ class _Call:
             self.run = device.run
             module, arrays = device.module, list(values)
         else:
-            arrays = _arrays.to_common_dtype(signature, values)
-            dtype = arrays[0].dtype
+            arrays, dtype = _arrays.to_common_dtype(signature, values)
             self.allocate = lambda shape: np.empty(shape, dtype)
             self.run = _arrays.run_on_host
             module = np
@@ -79,7 +91,15 @@ _BALLISTICS_BACKWARD = _like(BALLISTICS, "dy", "at", "rt", "zi", "dzf", "x", "y"
 _FIR_BACKWARD = _like(FIR, "dy", "b", "zi", "dzf", "x")
 
 
-def allpole(x: Any, a: Any, zi: Any = None, *, return_zf: bool = False) -> Filtered:
+@overload
+def allpole(x: Host, a: Host, zi: State = ..., *, return_zf: No = ...) -> Array: ...
+@overload
+def allpole(x: Host, a: Host, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def allpole(x: Host, a: Host, zi: State = ..., *, return_zf: bool) -> Filtered: ...
+@overload
+def allpole(x: OnGpu, a: OnGpu, zi: Optional[OnGpu] = ..., *, return_zf: bool = ...) -> Any: ...
+def allpole(x: Any, a: Any, zi: Any = None, *, return_zf: bool = False) -> Any:
     """
     Time-varying all-pole filter: y[t] = x[t] - sum over i = 1..M of a[t,i] y[t-i].
 
@@ -115,7 +135,17 @@ def allpole_backward(
     return call.shaped(outputs)
 
 
-def linear_recurrence(x: Any, a: Any, zi: Any = None, *, return_zf: bool = False) -> Filtered:
+@overload
+def linear_recurrence(x: Host, a: Host, zi: State = ..., *, return_zf: No = ...) -> Array: ...
+@overload
+def linear_recurrence(x: Host, a: Host, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def linear_recurrence(x: Host, a: Host, zi: State = ..., *, return_zf: bool) -> Filtered: ...
+@overload
+def linear_recurrence(
+    x: OnGpu, a: OnGpu, zi: Optional[OnGpu] = ..., *, return_zf: bool = ...
+) -> Any: ...
+def linear_recurrence(x: Any, a: Any, zi: Any = None, *, return_zf: bool = False) -> Any:
     """
     First-order recurrence: y[t] = a[t] y[t-1] + x[t], y[-1] = zi.
 
@@ -145,7 +175,17 @@ def linear_recurrence_backward(
     return call.shaped(outputs)
 
 
-def ballistics(x: Any, at: Any, rt: Any, zi: Any = None, *, return_zf: bool = False) -> Filtered:
+@overload
+def ballistics(x: Host, at: Host, rt: Host, zi: State = ..., *, return_zf: No = ...) -> Array: ...
+@overload
+def ballistics(x: Host, at: Host, rt: Host, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def ballistics(x: Host, at: Host, rt: Host, zi: State = ..., *, return_zf: bool) -> Filtered: ...
+@overload
+def ballistics(
+    x: OnGpu, at: OnGpu, rt: OnGpu, zi: Optional[OnGpu] = ..., *, return_zf: bool = ...
+) -> Any: ...
+def ballistics(x: Any, at: Any, rt: Any, zi: Any = None, *, return_zf: bool = False) -> Any:
     """
     Attack and release smoothing: y[t] = (1-c) y[t-1] + c x[t], c = at where x[t] < y[t-1], else rt.
 
@@ -177,7 +217,15 @@ def ballistics_backward(
     return dx, dat, drt, dzi
 
 
-def fir(x: Any, b: Any, zi: Any = None, *, return_zf: bool = False) -> Filtered:
+@overload
+def fir(x: Host, b: Host, zi: State = ..., *, return_zf: No = ...) -> Array: ...
+@overload
+def fir(x: Host, b: Host, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def fir(x: Host, b: Host, zi: State = ..., *, return_zf: bool) -> Filtered: ...
+@overload
+def fir(x: OnGpu, b: OnGpu, zi: Optional[OnGpu] = ..., *, return_zf: bool = ...) -> Any: ...
+def fir(x: Any, b: Any, zi: Any = None, *, return_zf: bool = False) -> Any:
     """
     Time-varying FIR filter: y[t] = sum over k = 0..K-1 of b[t,k] x[t-k].
 

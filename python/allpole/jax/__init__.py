@@ -6,10 +6,11 @@ other. Arguments are promoted as JAX does; float16 and bfloat16 are computed as 
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union, overload
 
-import jax
 import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
 
 from .._signatures import (
     ALLPOLE,
@@ -17,7 +18,9 @@ from .._signatures import (
     FIR,
     RECURRENCE,
     STATES,
+    No,
     Signature,
+    Yes,
     to_rows,
     with_frames,
 )
@@ -26,7 +29,9 @@ from ._calls import backend
 
 __all__ = ["allpole", "backend", "ballistics", "fir", "linear_recurrence"]
 
-Filtered = Union[jax.Array, Tuple[jax.Array, jax.Array]]
+State = Optional[ArrayLike]
+Pair = Tuple[Array, Array]
+Filtered = Union[Array, Pair]
 _STATE = {ALLPOLE: lambda a: a.shape[-1:], FIR: lambda b: (b.shape[-1] - 1,)}
 
 
@@ -57,7 +62,13 @@ def _finish(outputs: Any, batch: Tuple[int, ...], return_zf: bool) -> Filtered:
     return (y, zf) if return_zf else y
 
 
-def allpole(x: Any, a: Any, zi: Optional[Any] = None, *, return_zf: bool = False) -> Filtered:
+@overload
+def allpole(x: ArrayLike, a: ArrayLike, zi: State = ..., *, return_zf: No = ...) -> Array: ...
+@overload
+def allpole(x: ArrayLike, a: ArrayLike, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def allpole(x: ArrayLike, a: ArrayLike, zi: State = ..., *, return_zf: bool) -> Filtered: ...
+def allpole(x: ArrayLike, a: ArrayLike, zi: State = None, *, return_zf: bool = False) -> Filtered:
     """
     Time-varying all-pole filter: y[t] = x[t] - sum over i = 1..M of a[t,i] y[t-i].
 
@@ -73,8 +84,18 @@ def allpole(x: Any, a: Any, zi: Optional[Any] = None, *, return_zf: bool = False
     return _finish(_recursions.allpole.bind(*rows), batch, return_zf)
 
 
+@overload
 def linear_recurrence(
-    x: Any, a: Any, zi: Optional[Any] = None, *, return_zf: bool = False
+    x: ArrayLike, a: ArrayLike, zi: State = ..., *, return_zf: No = ...
+) -> Array: ...
+@overload
+def linear_recurrence(x: ArrayLike, a: ArrayLike, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def linear_recurrence(
+    x: ArrayLike, a: ArrayLike, zi: State = ..., *, return_zf: bool
+) -> Filtered: ...
+def linear_recurrence(
+    x: ArrayLike, a: ArrayLike, zi: State = None, *, return_zf: bool = False
 ) -> Filtered:
     """
     First-order recurrence: y[t] = a[t] y[t-1] + x[t], y[-1] = zi.
@@ -87,8 +108,20 @@ def linear_recurrence(
     return _finish(_recursions.recurrence.bind(*rows), batch, return_zf)
 
 
+@overload
 def ballistics(
-    x: Any, at: Any, rt: Any, zi: Optional[Any] = None, *, return_zf: bool = False
+    x: ArrayLike, at: ArrayLike, rt: ArrayLike, zi: State = ..., *, return_zf: No = ...
+) -> Array: ...
+@overload
+def ballistics(
+    x: ArrayLike, at: ArrayLike, rt: ArrayLike, zi: State = ..., *, return_zf: Yes
+) -> Pair: ...
+@overload
+def ballistics(
+    x: ArrayLike, at: ArrayLike, rt: ArrayLike, zi: State = ..., *, return_zf: bool
+) -> Filtered: ...
+def ballistics(
+    x: ArrayLike, at: ArrayLike, rt: ArrayLike, zi: State = None, *, return_zf: bool = False
 ) -> Filtered:
     """
     Attack and release smoothing: y[t] = (1-c) y[t-1] + c x[t], c = at where x[t] < y[t-1], else rt.
@@ -99,11 +132,18 @@ def ballistics(
     :param zi: (...) past output; None: zero.   :param return_zf: also return the last output.
     :return: y (..., T), or (y, zf).
     """
-    (x, at, rt, zi), batch = _prepare(BALLISTICS, (x, at, rt, zi))
-    return _finish(_ballistics.ballistics.bind(x, zi, at, rt), batch, return_zf)
+    (signal, attack, release, state), batch = _prepare(BALLISTICS, (x, at, rt, zi))
+    outputs = _ballistics.ballistics.bind(signal, state, attack, release)
+    return _finish(outputs, batch, return_zf)
 
 
-def fir(x: Any, b: Any, zi: Optional[Any] = None, *, return_zf: bool = False) -> Filtered:
+@overload
+def fir(x: ArrayLike, b: ArrayLike, zi: State = ..., *, return_zf: No = ...) -> Array: ...
+@overload
+def fir(x: ArrayLike, b: ArrayLike, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def fir(x: ArrayLike, b: ArrayLike, zi: State = ..., *, return_zf: bool) -> Filtered: ...
+def fir(x: ArrayLike, b: ArrayLike, zi: State = None, *, return_zf: bool = False) -> Filtered:
     """
     Time-varying FIR filter: y[t] = sum over k = 0..K-1 of b[t,k] x[t-k].
 

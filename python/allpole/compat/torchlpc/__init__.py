@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple, Union
+from typing import Optional, Tuple, Union, overload
 
 from torch import Tensor
 
+from ..._signatures import No, Yes
 from ...torch import allpole
 from ...torch import linear_recurrence as _linear_recurrence
 from .core import LPC
@@ -15,10 +16,20 @@ __all__ = ["sample_wise_lpc", "linear_recurrence"]
 
 EXTENSION_LOADED = True
 
+State = Optional[Tensor]
+Pair = Tuple[Tensor, Tensor]
+Filtered = Union[Tensor, Pair]
 
-def sample_wise_lpc(
-    x: Tensor, a: Tensor, zi: Optional[Tensor] = None, return_zf: bool = False
-) -> Union[Tensor, Tuple[Tensor, Tensor]]:
+
+@overload
+def sample_wise_lpc(x: Tensor, a: Tensor, zi: State = ..., return_zf: No = ...) -> Tensor: ...
+@overload
+def sample_wise_lpc(x: Tensor, a: Tensor, zi: State, return_zf: Yes) -> Pair: ...
+@overload
+def sample_wise_lpc(x: Tensor, a: Tensor, zi: State = ..., *, return_zf: Yes) -> Pair: ...
+@overload
+def sample_wise_lpc(x: Tensor, a: Tensor, zi: State = ..., return_zf: bool = ...) -> Filtered: ...
+def sample_wise_lpc(x: Tensor, a: Tensor, zi: State = None, return_zf: bool = False) -> Filtered:
     """
     All-pole filter with coefficients for every sample.
 
@@ -37,7 +48,7 @@ def sample_wise_lpc(
     return allpole(x, a, zi, return_zf=return_zf)
 
 
-def linear_recurrence(a: Tensor, x: Tensor, zi: Optional[Tensor] = None) -> Tensor:
+def linear_recurrence(a: Tensor, x: Tensor, zi: State = None) -> Tensor:
     """y[t] = a[t] y[t-1] + x[t].   :param a: (B, T).   :param x: (B, T).   :param zi: (B,)."""
     if a.ndim != 2 or a.shape != x.shape:
         raise ValueError(
