@@ -417,6 +417,42 @@ TEST_P(Allpole, ResonancesOfHighOrderLoseNoMoreThanTheReference)
   EXPECT_LE(loss(forward(narrow).y), 2 * loss(reference_forward(ctx, narrow).y) + 1e-5);
 }
 
+/** Six poles at almost the same place: what rounding does to a state grows ten thousandfold before
+ * it decays. */
+TEST_P(Allpole, ClusteredPolesLoseNoMoreThanTheReference)
+{
+  if (GetParam().backend == APF_CUDA) GTEST_SKIP() << "docs/allpole.md: on CUDA double is for that";
+  const int64_t T = 20000, M = 4;
+  std::vector<double> a;
+  for (int64_t t = 0; t < T; t++) {
+    const double radius = 0.975 + 0.005 * std::sin(0.002 * static_cast<double>(t));
+    double coefficient = 1; /* of (1 - radius / z)^4 */
+    for (int64_t i = 1; i <= M; i++) {
+      coefficient *= -radius * static_cast<double>(M + 1 - i) / static_cast<double>(i);
+      a.push_back(coefficient);
+    }
+  }
+  const Values<float> narrow_a(a.begin(), a.end()), narrow_x = random_values<float>(T, 1);
+  const Case<float> narrow{1, T, T, M, narrow_x, narrow_a, Values<float>(M), {}, {}};
+  const Case<double> c{1,
+                       T,
+                       T,
+                       M,
+                       Values<double>(narrow_x.begin(), narrow_x.end()),
+                       Values<double>(narrow_a.begin(), narrow_a.end()),
+                       Values<double>(M),
+                       {},
+                       {}};
+
+  const Output<double> want = reference_forward(ctx, c);
+  const auto loss = [&](const Values<float> &y) {
+    return relative_error(std::vector<double>(y.begin(), y.end()), want.y);
+  };
+
+  EXPECT_LE(relative_error(forward(c).y, want.y), 1e-9);
+  EXPECT_LE(loss(forward(narrow).y), 2 * loss(reference_forward(ctx, narrow).y) + 1e-5);
+}
+
 /* Few long sequences are cut into spans, and a span is walked from its end for as long as anything
  * is left there of earlier samples: all of it, a part, or hardly any. */
 TEST_P(Allpole, SpansReachAsFarBackAsTheirEndsRemember)

@@ -89,7 +89,7 @@ static forward_arrays forward_at(const forward_arrays *arrays, int64_t signal, i
                           .stream = arrays->stream};
 }
 
-/** *done = false: the maps overflow, nothing was written. */
+/** *done = false: the maps cannot be used, nothing was written. */
 static apf_status forward_spans(apf_context *ctx, const span_plan *plan, int64_t B, int64_t T,
                                 int64_t F, int64_t M, const forward_arrays *arrays,
                                 const scalar *zi, scalar *zf, bool *done)
@@ -226,7 +226,7 @@ static void sum_parts(int64_t parts, int64_t size, const scalar *from, scalar *d
   }
 }
 
-/** *done = false: the maps overflow, nothing was written. */
+/** *done = false: the maps cannot be used, nothing was written. */
 static apf_status backward_spans(apf_context *ctx, const span_plan *plan, int64_t B, int64_t T,
                                  int64_t F, int64_t M, const backward_arrays *arrays,
                                  const scalar *dzf, scalar *dzi, bool *done)

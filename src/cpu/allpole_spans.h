@@ -1,15 +1,15 @@
 /**
- * Few long sequences: lanes and threads are spans of time of one sequence. Exact for any
- * coefficients. Over a span the state after it is an affine map of the state before it,
- *   s_out = P s_in + q,
- * P of M columns. A first run gets the maps, they are applied one after the other, and a second run
- * filters every span from its true state.
+ * Few long sequences: lanes and threads are spans of time of one sequence. Over a span the state
+ * after it is an affine map of the state before it, s_out = P s_in + q, P of M columns. A first run
+ * gets the maps, they are applied one after the other, and a second run filters every span from its
+ * true state.
  *
  * P comes against the recursion's direction: the adjoint of its row i, started from the unit vector
  * behind the span, is what earlier states weigh in entry i of s_out. Once these weights have
  * decayed to nothing, the rest of the span does not matter and is not read. q is what the recursion
  * makes of the samples from there on, from rest. Where filters are well damped, the first run costs
- * little.
+ * little. Where maps overflow, or multiply rounding beyond what the recursion itself does, the
+ * sequence is not cut.
  */
 #ifndef APF_CPU_ALLPOLE_SPANS_H
 #define APF_CPU_ALLPOLE_SPANS_H
@@ -18,6 +18,8 @@
 
 #include "cpu/allpole_lanes.h"
 #include "cpu/scalar.h"
+
+#include <math.h>
 
 enum { SPAN_MAX_ORDER = 32, SPAN_MIN_SAMPLES = 16 * SIMD_STEPS };
 
@@ -123,6 +125,28 @@ static bool have_decayed(int M, const map_row *rows)
   return decayed;
 }
 
+/**
+ * Whether a state's rounding is multiplied too much on the way: by H, the largest of the weights of
+ * the newest output, in q, and again by H after the state, where the recursion alone multiplies by
+ * H once. Of clustered poles in direct form H is 1e4 and more.
+ */
+static bool grows(int M, const map_row *newest)
+{
+  const real most = APF_REAL_IS_FLOAT ? (real)1e2 : (real)1e3; /* eps H^2: 6e-4; 2e-10 */
+  const real *weights = (const real *)newest->weights;
+  bool larger = false;
+  for (int k = 0; k < M * SIMD_PARTS * SIMD_LANES; k++)
+    larger |= weights[k] > most || weights[k] < -most;
+  return larger;
+}
+
+/** Makes apply_map say no. */
+static void refuse_maps(span_map *maps)
+{
+  const real none = (real)NAN;
+  for (int lane = 0; lane < SIMD_LANES; lane++) maps[lane].column[0][0] = scalar_of(none);
+}
+
 /** Goes a block back: the adjoint of the filter. */
 SIMD_INLINE void extend_back(const int M, const vreal *a, vscalar *weights)
 {
@@ -171,6 +195,10 @@ SIMD_INLINE void forward_map(const lane_group *group, const int M, const bool in
     since -= SIMD_STEPS;
     coefficients_load(group, &tiles.c, since, SIMD_STEPS, -1, tiles.a);
     for (int i = 0; i < M; i++) extend_back(M, tiles.a, rows[i].weights);
+    if (grows(M, &rows[0])) {
+      refuse_maps(maps);
+      return;
+    }
   }
   memset(y, 0, sizeof y);
   for (int64_t t0 = since; t0 < group->T; t0 += SIMD_STEPS) {
@@ -198,6 +226,10 @@ SIMD_INLINE void backward_map(const lane_group *group, const int M, const bool i
   for (; until < group->T && !have_decayed(M, rows); until += SIMD_STEPS) {
     coefficients_load(group, &c, until, SIMD_STEPS, 1, a);
     for (int j = 0; j < M; j++) extend_on(M, in_registers, a, rows[j].weights);
+    if (grows(M, &rows[0])) {
+      refuse_maps(maps);
+      return;
+    }
   }
   memset(q, 0, sizeof q);
   for (int64_t t0 = until - SIMD_STEPS; t0 >= 0; t0 -= SIMD_STEPS) {
@@ -208,7 +240,7 @@ SIMD_INLINE void backward_map(const lane_group *group, const int M, const bool i
   store_maps(M, rows, q, maps);
 }
 
-/** to = P from + q; false if that is not finite. */
+/** to = P from + q; false if that is not finite, or the map was refused. */
 static bool apply_map(const span_map *map, int64_t M, const scalar *from, scalar *to)
 {
   bool finite = true;
