@@ -273,7 +273,7 @@ class Phaser(effects.Phaser):
     sampled = False
 
     def forward(self, x: Tensor, start: float = 0.0) -> Tensor:
-        p = self._all_pass(x.shape[-1] // self.hop + 1, start)
+        p = self.all_pass(x.shape[-1] // self.hop + 1, start)
         if self.sampled:
             response = lambda n_fft: self._response(p, n_fft)[None]
             return sampled_filter(x, response, 4 * self.hop, self.hop)
