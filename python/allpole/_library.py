@@ -273,6 +273,26 @@ def call(name: str, dtype: str, context: Context, *arguments: Optional[int]) -> 
         raise_error(status, context.handle)
 
 
+def _find_madvise() -> Optional[Callable[..., int]]:
+    if not sys.platform.startswith("linux"):
+        return None
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = [c_void_p, c_size_t, c_int]
+    return madvise
+
+
+_madvise = _find_madvise()
+_PAGE, _MADV_HUGEPAGE = 4096, 14
+
+
+def ask_for_huge_pages(address: int, size: int) -> None:
+    """For large memory that nothing was written to yet, as NumPy does for its own arrays: the first
+    touch of every page costs more than the kernels do. If the system refuses, nothing is lost."""
+    if _madvise is not None:
+        first = -(-address // _PAGE) * _PAGE
+        _madvise(first, address + size - first, _MADV_HUGEPAGE)
+
+
 def version() -> str:
     """ "MAJOR.MINOR.PATCH" of the C library."""
     return library.apf_version().decode()

@@ -22,6 +22,8 @@ _DTYPES = {
 
 Needs = Sequence[bool]
 
+_LARGE = 1 << 20  # elements
+
 
 def _dense(tensor: Tensor) -> Tensor:
     """As the kernels read it: no strides, no conjugation or sign that waits to be carried out."""
@@ -44,6 +46,9 @@ def _run(
     assert like is not None  # only a tangent may be left out, and then all outputs are wanted
     dtype = _DTYPES.get(like.dtype) or str(like.dtype)
     if like.is_cpu:
+        for t in outputs:
+            if t is not None and t.numel() >= _LARGE:
+                _library.ask_for_huge_pages(t.data_ptr(), t.numel() * t.element_size())
         context = _library.cpu_context(torch.get_num_threads())
         _library.call(name, dtype, context, *sizes, *addresses)
     elif like.is_cuda:
