@@ -125,12 +125,12 @@ def linear_compressor(report: Report) -> List[Finding]:
 
 
 def scratch(report: Report) -> List[Finding]:
-    """Scratch memory of the longest recursions, in shares of their arrays."""
+    """Scratch memory of the largest recursions, in shares of their arrays."""
     rows = report["sections"].get("samples", []) + report["sections"].get("batch", [])
-    shares = [r["scratch_bytes"] / r["bytes"] for r in rows if r["samples"] >= 1 << 20]
+    shares = [r["scratch_bytes"] / r["bytes"] for r in rows if r["samples"] >= 1 << 23]
     if not shares:
         return []
-    return [("largest share of the arrays", number(max(shares), 2), max(shares) < 0.01)]
+    return [("largest share of the arrays, from 2^23 samples on", number(max(shares), 2), max(shares) < 0.01)]
 
 
 def startup(report: Report) -> List[Finding]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
-usage: bench/report.py --out FOLDER/NAME [--fill FILE.md ...] PART.json ...
-       bench/report.py [--fill FILE.md ...] FOLDER/NAME.json
+usage: bench/report.py --out FOLDER/NAME [--fill FILE.md ...] -- PART.json ...
+       bench/report.py [--fill FILE.md ...] -- FOLDER/NAME.json
 
 Makes the report of scripts/bench: joins the parts SECTION-NN.json of allpole_bench, peers.json and
 startup.json into NAME.json, then writes NAME.md and the plots NAME-*.svg (where matplotlib is
