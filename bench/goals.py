@@ -130,7 +130,8 @@ def scratch(report: Report) -> List[Finding]:
     shares = [r["scratch_bytes"] / r["bytes"] for r in rows if r["samples"] >= 1 << 23]
     if not shares:
         return []
-    return [("largest share of the arrays, from 2^23 samples on", number(max(shares), 2), max(shares) < 0.01)]
+    name = "largest share of the arrays, from 2^23 samples on"
+    return [(name, number(max(shares), 2), max(shares) < 0.01)]
 
 
 def startup(report: Report) -> List[Finding]:
