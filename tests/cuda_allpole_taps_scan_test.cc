@@ -165,6 +165,11 @@ TEST_P(AllpoleTapsScan, MapsThatOverflowAreRunSampleBySample)
   }
 }
 
+TEST_P(AllpoleTapsScan, ClusteredPolesLoseNoMoreThanTheReference)
+{
+  expect_clustered_poles_lose_no_more(5 * tile<float>(6), 6, 0.9);
+}
+
 TEST_P(AllpoleTapsScan, OneSequenceOverflowingLeavesTheOthersAlone)
 {
   const int64_t M = 22, T = 4 * tile<float>(M);

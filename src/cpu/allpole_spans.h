@@ -15,6 +15,7 @@
 #define APF_CPU_ALLPOLE_SPANS_H
 
 #include "core/context.h"
+#include "core/growth.h"
 
 #include "cpu/allpole_lanes.h"
 #include "cpu/scalar.h"
@@ -125,14 +126,10 @@ static bool have_decayed(int M, const map_row *rows)
   return decayed;
 }
 
-/**
- * Whether a state's rounding is multiplied too much on the way: by H, the largest of the weights of
- * the newest output, in q, and again by H after the state, where the recursion alone multiplies by
- * H once. Of clustered poles in direct form H is 1e4 and more.
- */
+/** Whether a weight of the newest output is larger than growth.h allows. */
 static bool grows(int M, const map_row *newest)
 {
-  const real most = APF_REAL_IS_FLOAT ? (real)1e2 : (real)1e3; /* eps H^2: 6e-4; 2e-10 */
+  const real most = APF_REAL_IS_FLOAT ? (real)APF_MOST_GROWTH_F32 : (real)APF_MOST_GROWTH_F64;
   const real *weights = (const real *)newest->weights;
   bool larger = false;
   for (int k = 0; k < M * SIMD_PARTS * SIMD_LANES; k++)

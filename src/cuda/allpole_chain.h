@@ -8,8 +8,8 @@
  * whichever tile on: the rounding does not depend on timing. Composing the maps of several tiles
  * would be shorter, but in an order that changes from run to run.
  *
- * A tile with a map that overflows publishes none. It waits for the state before it and runs as one
- * span; those behind it wait for its state.
+ * A tile with a map that is not usable (it overflows, or core/growth.h forbids it) publishes none.
+ * It waits for the state before it and runs as one span; those behind it wait for its state.
  */
 #ifndef APF_CUDA_ALLPOLE_CHAIN_H
 #define APF_CUDA_ALLPOLE_CHAIN_H
@@ -60,7 +60,7 @@ struct ChainTile {
 template <int M, class S, int WARPS>
 struct ChainShared {
   uint32_t ticket;
-  bool finite[WARPS], all_finite, is_last;
+  bool usable[WARPS], all_usable, is_last;
   AffineMap<M, S> warp[WARPS], tile[2];
   S before_warp[WARPS][M];
 };
@@ -198,11 +198,11 @@ template <int M, class S, int WARPS>
 __device__ inline void link_tile(const Chain<S> &chain, const ChainTile &tile, const S *initial,
                                  AffineMap<M, S> *window, ChainShared<M, S, WARPS> *shared)
 {
-  bool finite = true;
-  for (int w = 0; w < WARPS; w++) finite = finite && shared->finite[w];
+  bool usable = true;
+  for (int w = 0; w < WARPS; w++) usable = usable && shared->usable[w];
   const AffineMap<M, S> &map = tile_map(shared);
-  finite = finite && is_finite(map);
-  if (finite && tile.rank > 0) publish_map(chain, tile.index, map);
+  usable = usable && is_usable(map);
+  if (usable && tile.rank > 0) publish_map(chain, tile.index, map);
   S state[M];
   if (tile.rank > 0)
     look_back(chain, tile, window, state);
@@ -211,9 +211,9 @@ __device__ inline void link_tile(const Chain<S> &chain, const ChainTile &tile, c
     for (int i = 0; i < M; i++)
       state[i] = initial ? load(initial + tile.b * M + i) : make_scalar<S>(0);
   if (lane_id() > 0) return;
-  shared->all_finite = finite;
+  shared->all_usable = usable;
   copy_state(state, shared->before_warp[0]);
-  if (!finite) return;
+  if (!usable) return;
   S behind[M];
   copy_state(state, behind);
   apply(map, behind);
@@ -226,8 +226,8 @@ __device__ inline void link_tile(const Chain<S> &chain, const ChainTile &tile, c
 
 /**
  * From the map of each thread's span, threads being in the order of the recursion, the state before
- * its span. False: a map overflows, only the first thread's state is right, and it has to run all
- * spans and publish the state behind them.
+ * its span. False: a map is not usable, only the first thread's state is right, and it has to run
+ * all spans and publish the state behind them.
  */
 template <int M, class S, int WARPS>
 __device__ inline bool states_before_spans(const Chain<S> &chain, const ChainTile &tile,
@@ -236,14 +236,14 @@ __device__ inline bool states_before_spans(const Chain<S> &chain, const ChainTil
                                            ChainShared<M, S, WARPS> *shared, S (&state)[M])
 {
   const AffineMap<M, S> map = scan_warp(span);
-  const bool finite = __all_sync(ALL_LANES, is_finite(map));
+  const bool usable = __all_sync(ALL_LANES, is_usable(map));
   if (lane_id() == WARP - 1) shared->warp[warp_id()] = map;
-  if (lane_id() == 0) shared->finite[warp_id()] = finite;
+  if (lane_id() == 0) shared->usable[warp_id()] = usable;
   __syncthreads();
   if (warp_id() == 0) link_tile(chain, tile, initial, window, shared);
   __syncthreads();
   copy_state(shared->before_warp[warp_id()], state);
-  if (!shared->all_finite) return false;
+  if (!shared->all_usable) return false;
   S behind[M];
   copy_state(state, behind);
   apply(map, behind);

@@ -12,6 +12,7 @@
 #ifndef APF_CUDA_ALLPOLE_STEPS_H
 #define APF_CUDA_ALLPOLE_STEPS_H
 
+#include "core/growth.h"
 #include "cuda/complex.h"
 
 namespace apf_cuda {
@@ -191,17 +192,30 @@ __device__ inline Real<S> zero_if_finite(S v, Real<S> zero)
     return fma(v, S(0), zero);
 }
 
+/** Whether a weight is neither larger than growth.h allows nor NaN. */
+template <class S>
+__device__ inline bool is_bounded(S weight)
+{
+  constexpr Real<S> most = sizeof(Real<S>) == 4 ? APF_MOST_GROWTH_F32 : APF_MOST_GROWTH_F64;
+  if constexpr (is_complex<S>)
+    return fabs(weight.re) <= most && fabs(weight.im) <= most;
+  else
+    return fabs(weight) <= most;
+}
+
+/** Whether states may be computed by it. */
 template <int M, class S>
-__device__ inline bool is_finite(const AffineMap<M, S> &map)
+__device__ inline bool is_usable(const AffineMap<M, S> &map)
 {
   Real<S> zero = 0;
+  bool bounded = true;
 #pragma unroll
   for (int i = 0; i < M; i++) {
     zero = zero_if_finite(map.q[i], zero);
 #pragma unroll
-    for (int m = 0; m < M; m++) zero = zero_if_finite(map.P[i][m], zero);
+    for (int m = 0; m < M; m++) bounded = bounded & is_bounded(map.P[i][m]);
   }
-  return zero == 0;
+  return bounded && zero == 0;
 }
 
 }  // namespace apf_cuda

@@ -11,7 +11,7 @@
  * before, and applies at most G - 1 maps to it in order; the first tile is a group of its own. Who
  * tells what depends on the data alone, therefore the rounding does not depend on timing, and what
  * tiles tell each other is bounded, which reading the maps of all tiles since the nearest known
- * state is not. A tile whose map overflows tells its state, whatever its place.
+ * state is not. A tile whose map is not usable tells its state, whatever its place.
  */
 #ifndef APF_CUDA_ALLPOLE_TAP_MAPS_H
 #define APF_CUDA_ALLPOLE_TAP_MAPS_H
@@ -152,8 +152,8 @@ __device__ inline void compose_in_place(const MapShape &shape, const S *first, S
   }
 }
 
-/** The maps of spans become those of all spans up to each. False: the last one overflows, as it
- *  does if any of them does. */
+/** The maps of spans become those of all spans up to each. False: one of them overflows, or has
+ *  weights that growth.h forbids. */
 template <int N, class S>
 __device__ inline bool compose_spans(const MapShape &shape, int spans, S *maps)
 {
@@ -162,12 +162,17 @@ __device__ inline bool compose_spans(const MapShape &shape, int spans, S *maps)
     compose_in_place<N>(shape, maps + (k - 1) * shape.size(), maps + k * shape.size());
   }
   __syncthreads();
-  const S *last = maps + (spans - 1) * shape.size();
+  bool bounded = true;
   Real<S> zero = 0;
-  for (int i = warp_id(); i < shape.M; i += SCAN_WARPS)
-    for (int m = lane_id(); m <= shape.M; m += WARP)
-      zero = zero_if_finite(last[i * shape.stride + m], zero);
-  return __syncthreads_and(zero == 0) != 0;
+  for (int row = warp_id(); row < spans * shape.M; row += SCAN_WARPS)
+    for (int m = lane_id(); m <= shape.M; m += WARP) {
+      const S entry = maps[row * shape.stride + m];
+      if (m < shape.M)
+        bounded = bounded & is_bounded(entry);
+      else
+        zero = zero_if_finite(entry, zero);
+    }
+  return __syncthreads_and(bounded && zero == 0) != 0;
 }
 
 /** By a warp; the state is in shared memory. */

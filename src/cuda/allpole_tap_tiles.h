@@ -145,13 +145,13 @@ __device__ inline void load_coefficients(const Frames &frames, bool per_sample, 
 }
 
 /** The first warp's part between blocks: the state before the tile, and what the tile tells, which
- *  it does after its run where its map overflows. */
+ *  it does after its run where its map is not usable. */
 template <class S>
 __device__ inline void link_tile(const Chain<S> &chain, const ChainTile &tile, const TapLayout &in,
-                                 bool finite, const S *initial, const TapTile<S> &at)
+                                 bool usable, const S *initial, const TapTile<S> &at)
 {
   const int M = in.map.M;
-  const bool tells = finite && tile.rank + 1 < chain.tiles;
+  const bool tells = usable && tile.rank + 1 < chain.tiles;
   const bool grouped = place_in_group(tile, in.group) + 1 < in.group;
   const S *map = at.maps + (in.spans - 1) * in.map.size();
   uint32_t *flag = chain.flags + tile.index;
@@ -177,11 +177,11 @@ __device__ inline void state_before_span(const TapLayout &in, const TapTile<S> &
   if (k > 0) apply_map(in.map, at.maps + (k - 1) * in.map.size(), state);
 }
 
-/** The warp's samples: those of its span, or all for the first where maps overflow. */
-__device__ inline Samples samples_of_warp(const TapLayout &in, int n, bool finite, int span)
+/** The warp's samples: those of its span, or all for the first where maps are not usable. */
+__device__ inline Samples samples_of_warp(const TapLayout &in, int n, bool usable, int span)
 {
-  if (finite && span >= 0 && span < in.spans) return samples_of_span(in, n, span);
-  return {0, !finite && warp_id() == 0 ? n : 0};
+  if (usable && span >= 0 && span < in.spans) return samples_of_span(in, n, span);
+  return {0, !usable && warp_id() == 0 ? n : 0};
 }
 
 }  // namespace apf_cuda

@@ -11,8 +11,8 @@
  * Backward takes tiles, spans and samples from the end.
  *
  * Forward mode needs a_dot before it needs a: they take turns in the same room. Gradients between
- * frames are summed as in allpole_scan.cu, by a second launch. In a tile whose map overflows, the
- * first warp runs all spans.
+ * frames are summed as in allpole_scan.cu, by a second launch. In a tile whose map is not usable,
+ * the first warp runs all spans.
  */
 #include "cuda/allpole_frame_sums.h"
 #include "cuda/allpole_tap_tiles.h"
@@ -96,16 +96,16 @@ __global__ void __launch_bounds__(SCAN_THREADS, 1)
   load_forward_tile(p, frames, in, t, n, at);
 
   make_forward_maps<N>(in, n, at);
-  const bool finite = compose_spans<N>(in.map, in.spans, at.maps);
-  if (warp == 0) link_tile(chain, tile, in, finite, p.zi, at);
+  const bool usable = compose_spans<N>(in.map, in.spans, at.maps);
+  if (warp == 0) link_tile(chain, tile, in, usable, p.zi, at);
   __syncthreads();
-  const Samples samples = samples_of_warp(in, n, finite, warp);
+  const Samples samples = samples_of_warp(in, n, usable, warp);
   const bool last = tile.rank + 1 == chain.tiles;
   if (samples.begin < samples.end) {
     S *line = at.lines + warp * LINE;
-    state_before_span(in, at, finite ? warp : 0, line);
+    state_before_span(in, at, usable ? warp : 0, line);
     filter_samples(in, samples, at, line);
-    if (!finite && !last)
+    if (!usable && !last)
       publish_all(chain.states + tile.index * p.M, line, in.map.M, chain.flags + tile.index, STATE);
     for (int i = lane_id(); p.zf && last && samples.end == n && i < p.M; i += WARP)
       store(p.zf + i, line[i]);
@@ -183,16 +183,16 @@ __global__ void __launch_bounds__(SCAN_THREADS, 1)
   load_coefficients(frames, p.F == p.T, p.a, in, t, n, at.a);
 
   make_adjoint_maps<N>(in, n, at);
-  const bool finite = compose_spans<N>(in.map, in.spans, at.maps);
-  if (warp == 0) link_tile(chain, tile, in, finite, p.dzf, at);
+  const bool usable = compose_spans<N>(in.map, in.spans, at.maps);
+  if (warp == 0) link_tile(chain, tile, in, usable, p.dzf, at);
   __syncthreads();
-  const Samples samples = samples_of_warp(in, n, finite, in.spans - 1 - warp);
+  const Samples samples = samples_of_warp(in, n, usable, in.spans - 1 - warp);
   const bool last = tile.rank + 1 == chain.tiles;
   if (samples.begin < samples.end) {
     S *later = at.lines + warp * LINE;
-    state_before_span(in, at, finite ? warp : 0, later);
+    state_before_span(in, at, usable ? warp : 0, later);
     adjoint_samples(in, samples, at, later);
-    if (!finite && !last)
+    if (!usable && !last)
       publish_all(chain.states + tile.index * p.M, later, in.map.M, chain.flags + tile.index,
                   STATE);
     for (int i = lane_id(); p.dzi && last && samples.begin == 0 && i < p.M; i += WARP)

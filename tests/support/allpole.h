@@ -6,6 +6,7 @@
 #include "support/support.h"
 
 #include <algorithm>
+#include <cmath>
 
 APF_REFERENCE_SCALAR(allpole_forward)
 APF_REFERENCE_SCALAR(allpole_backward)
@@ -41,6 +42,21 @@ Case<S> random_case(int64_t B, int64_t T, int64_t F, int64_t M, uint64_t seed = 
           random_values<S>(B * M, seed + 2),
           random_values<S>(B * T, seed + 3),
           random_values<S>(B * M, seed + 4)};
+}
+
+/** M poles at one place on the real axis, whose distance from the origin wanders about `radius`. */
+inline Case<float> clustered_poles(int64_t T, int64_t M, double radius)
+{
+  Case<float> c = random_case<float>(1, T, T, M);
+  for (int64_t t = 0; t < T; t++) {
+    const double pole = radius + 0.005 * std::sin(0.002 * static_cast<double>(t));
+    double coefficient = 1; /* of (1 - pole / z)^M */
+    for (int64_t i = 1; i <= M; i++) {
+      coefficient *= -pole * static_cast<double>(M + 1 - i) / static_cast<double>(i);
+      c.a[t * M + i - 1] = static_cast<float>(coefficient);
+    }
+  }
+  return c;
 }
 
 template <class S>
@@ -155,6 +171,34 @@ class AllpoleTest : public OnEveryBackend {
     const Output<S> want_dot = reference_jvp(ctx, c, dot, want.y), got_dot = jvp(c, dot, want.y);
     EXPECT_LE(relative_error(got_dot.y, want_dot.y), tolerance<S>);
     EXPECT_LE(relative_error(got_dot.zf, want_dot.zf), tolerance<S>);
+  }
+
+  /** M poles at the same place: what rounding does to a state grows many thousandfold before it
+   *  decays. The same numbers go to both types. */
+  void expect_clustered_poles_lose_no_more(int64_t T, int64_t M, double radius)
+  {
+    const Case<float> narrow = clustered_poles(T, M, radius);
+    const auto widen = [](const Values<float> &v) { return Values<double>(v.begin(), v.end()); };
+    const Case<double> c{1,
+                         T,
+                         T,
+                         M,
+                         widen(narrow.x),
+                         widen(narrow.a),
+                         widen(narrow.zi),
+                         widen(narrow.dy),
+                         widen(narrow.dzf)};
+    const Values<double> y = reference_forward(ctx, c).y;
+    const Values<double> dx = reference_backward(ctx, c, y).dx;
+    const Values<float> narrow_y = reference_forward(ctx, narrow).y;
+    const Values<float> narrow_dx = reference_backward(ctx, narrow, narrow_y).dx;
+
+    EXPECT_LE(relative_error(forward(c).y, y), 1e-9);
+    EXPECT_LE(relative_error(backward(c, y).dx, dx), 1e-9);
+    EXPECT_LE(relative_error(widen(forward(narrow).y), y),
+              2 * relative_error(widen(narrow_y), y) + 1e-5);
+    EXPECT_LE(relative_error(widen(backward(narrow, narrow_y).dx), dx),
+              2 * relative_error(widen(narrow_dx), dx) + 1e-5);
   }
 
   template <class S>
